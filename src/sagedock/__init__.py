@@ -1,0 +1,34 @@
+"""sagedock: bring your own container to Amazon SageMaker, and run it here as the service would.
+
+Names are loaded when first used, so that importing the package stays fast and so that the part
+of it that ships inside images (`contract`, `runtime`) needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Estimator": "sagedock.launch.estimator",
+    "TrainingInput": "sagedock.launch.estimator",
+    "ScriptProcessor": "sagedock.launch.processing",
+    "ProcessingInput": "sagedock.launch.processing",
+    "ProcessingOutput": "sagedock.launch.processing",
+    "Session": "sagedock.launch.session",
+    "LocalSageMaker": "sagedock.local.client",
+}
+
+__all__ = [*_LAZY, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'sagedock' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

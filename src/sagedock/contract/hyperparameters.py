@@ -1,0 +1,82 @@
+"""Hyperparameters on their way from a caller's value to a script's argument.
+
+The API carries text only (A2.1a). Toolkits pass each text through `json.loads` (B1.3), so text
+that looks like JSON arrives changed: `"1e5"` becomes `100000.0`, `"true"` becomes `True`. Values
+are therefore encoded once, here, so that a script gets what the caller wrote.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+RESERVED_PREFIX = "sagemaker_"
+"""A2.1d: names that belong to toolkits."""
+
+TUNING_OBJECTIVE = "_tuning_objective_metric"
+"""F2: added by the tuner, counts as a hyperparameter, is not one."""
+
+_TOOLKIT_NAMES = frozenset({TUNING_OBJECTIVE, "default_user_module_name"})
+
+
+def is_reserved(name: str) -> bool:
+    """Whether `name` speaks to a toolkit or tuner rather than to the user's program (A2.1d, B4)."""
+    return name.startswith(RESERVED_PREFIX) or name in _TOOLKIT_NAMES
+
+
+def user_hyperparameters(values: Mapping[str, str]) -> dict[str, str]:
+    """The hyperparameters that are the user's own."""
+    return {name: text for name, text in values.items() if not is_reserved(name)}
+
+
+def decode(text: str) -> Any:
+    """What a toolkit makes of a hyperparameter's text: its JSON value, else the text (B1.3)."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def argument(value: Any) -> str:
+    """A decoded value as script argument (B3): None is empty, a mapping is `k=v,…`."""
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={item}" for key, item in value.items())
+    return str(value)
+
+
+def encode(values: Mapping[str, Any], *, script_mode: bool) -> dict[str, str]:
+    """Hyperparameters as a request carries them: text to text (A2.1a).
+
+    `script_mode` says that a toolkit will decode them (B1.3); without it the image reads the text
+    itself, as the built-in algorithms do, and quotes would be an error there (H1).
+    """
+    one = _for_toolkit if script_mode else _plain
+    return {str(name): one(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _for_toolkit(value: Any) -> str:
+    """JSON, but text stays bare where bare text arrives unchanged: it then suits every image."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return value if _survives_bare(value) else json.dumps(value)
+
+
+def _survives_bare(text: str) -> bool:
+    decoded = decode(text)
+    return isinstance(decoded, str | int | float) and str(decoded) == text
+
+
+def strip_quotes(text: str) -> tuple[str, bool]:
+    """Text without the JSON quotes an SDK may have put around it, and whether there were any.
+
+    `'"0.2"'` and `'0.2'` both give `0.2` (A2.1b).
+    """
+    decoded = decode(text) if text.startswith('"') else None
+    return (decoded, True) if isinstance(decoded, str) else (text, False)
