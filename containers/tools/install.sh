@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs a hashed lock file below a folder laid out as the image's root, for one COPY into the
+# final stage: no pip cache, no tests and headers of packages, every module byte-compiled.
+#
+#   install.sh LOCK ROOT
+#
+# PIP       the pip that does it (default: the image's own)
+# SDISTS    packages of the lock that may be built from source, comma separated (default: none)
+set -eu
+lock=$1
+root=$2
+python=/opt/venv/bin/python3
+pip=${PIP:-$python -m pip}
+
+# shellcheck source=containers/tools/network.sh
+. "$(dirname "$0")/network.sh"
+
+# PIP is a command with arguments: it is meant to be split
+# shellcheck disable=SC2086
+$pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-warn-script-location \
+  --no-deps --require-hashes --no-compile --no-build-isolation \
+  --only-binary :all: ${SDISTS:+--no-binary "$SDISTS"} --prefix "$root/opt/venv" --requirement "$lock"
+
+# Tests and headers are nothing that a program imports; licences and type stubs stay.
+site=$root$($python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+find "$site" -depth -type d \( -name tests -o -name include \) -exec rm -rf {} +
+
+# With time stamps, not hashes: a module edited in place must still be seen.
+$python -m compileall -q -j 0 -s "$root" -p / "$site"
