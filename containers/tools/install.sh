@@ -21,9 +21,15 @@ $pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-
   --no-deps --require-hashes --no-compile --no-build-isolation \
   --only-binary :all: ${SDISTS:+--no-binary "$SDISTS"} --prefix "$root/opt/venv" --requirement "$lock"
 
-# Tests and headers are nothing that a program imports; licences and type stubs stay.
 site=$root$($python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-find "$site" -depth -type d \( -name tests -o -name include \) -exec rm -rf {} +
+
+# Tests, headers, sources of extensions and launchers for Windows are nothing that a program here
+# imports, and symbols nothing that it runs. Licences and type stubs stay. Libraries under *.libs/ must not be stripped: their
+# headers were rewritten when the wheel was made, and numpy would no longer load.
+find "$site" -depth -type d \( -name tests -o -name test -o -name include \) -exec rm -rf {} +
+find "$site" -type f \( -name '*.[acho]' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.pyx' \
+  -o -name '*.pxd' -o -name '*.pxi' -o -name '*.tp' -o -name '*.exe' \) -delete
+find "$site" -type f -name '*.so*' ! -path '*.libs/*' -exec strip --strip-unneeded {} +
 
 # With time stamps, not hashes: a module edited in place must still be seen.
 $python -m compileall -q -j 0 -s "$root" -p / "$site"
