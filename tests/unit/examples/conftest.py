@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -45,6 +47,19 @@ def prepare() -> ModuleType:
 @pytest.fixture(scope="session")
 def sklearn_rf() -> ModuleType:
     return load("code/rf/sklearn_rf.py")
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[ModuleType]:
+    """The demo imports its neighbours by name, as a program started from its folder does."""
+    sys.path.insert(0, str(CHURN))
+    yield importlib.import_module("demo")
+    sys.path.remove(str(CHURN))
+
+
+@pytest.fixture(scope="session")
+def report(demo: ModuleType) -> ModuleType:
+    return sys.modules["report"]
 
 
 @pytest.fixture(scope="session")
