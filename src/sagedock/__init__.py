@@ -21,7 +21,7 @@ _LAZY = {
     "LocalSageMaker": "sagedock.local.client",
 }
 
-__all__ = [*_LAZY, "__version__"]
+__all__ = [*_LAZY, "__version__"]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,7 @@ class ValidationError(SagedockError):
 
 
 class UnsupportedError(SagedockError):
-    """A request that AWS would take but this version cannot do here: refused aloud, never ignored."""
+    """A request that AWS would take but this version can't do here: refused, never ignored."""
 
     exit_code = 4
 

@@ -29,9 +29,11 @@ class ChannelConfig:
             "S3DistributionType": self.distribution,
             "RecordWrapperType": self.record_wrapper,
         }
-        return document if self.content_type is None else {
-            "ContentType": self.content_type, **document
-        }
+        return (
+            document
+            if self.content_type is None
+            else {"ContentType": self.content_type, **document}
+        )
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> ChannelConfig:

@@ -1,0 +1,220 @@
+"""The engine's API: images, containers, logs, archives. Every Docker call of sagedock is here."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import LogConfig
+from docker.types import Mount as DockerMount
+from docker.utils import kwargs_from_env
+
+from sagedock.engine.container import Container
+from sagedock.engine.plan import ContainerPlan
+from sagedock.errors import EngineError, EngineUnavailableError, ImageNotFoundError
+
+_START_HINT = (
+    "Start Docker (Docker Desktop, colima, or `sudo systemctl start docker`), or run "
+    "docker/ensure-engine.sh on a Debian-like machine; DOCKER_HOST names an engine elsewhere."
+)
+_PERMISSION_HINT = (
+    "Add yourself to the group that owns the socket (`sudo usermod -aG docker $USER`, then log in "
+    "again), or name another engine with DOCKER_HOST."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageInfo:
+    """Facts of an image: size in bytes, unpacked."""
+
+    id: str
+    architecture: str
+    size: int
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    user: str
+    labels: dict[str, str]
+
+
+class Engine:
+    """A Docker engine that answered."""
+
+    def __init__(self, client: docker.APIClient) -> None:
+        self._client = client
+
+    @classmethod
+    def connect(cls, base_url: str | None = None) -> Engine:
+        """Find the engine as the docker command does (DOCKER_HOST, current context, socket).
+
+        Raises EngineUnavailableError where none answers or this user may not use it.
+        """
+        settings: dict[str, Any] = {**kwargs_from_env()}
+        if base_url or not settings.get("base_url"):
+            settings["base_url"] = base_url or _context_host()
+        try:
+            client = docker.APIClient(version="auto", timeout=120, **settings)
+        except DockerException as error:
+            raise _unavailable(settings.get("base_url"), error) from error
+        return cls(client)
+
+    def image(self, reference: str) -> ImageInfo | None:
+        """The image of that name, None where the engine doesn't have it."""
+        try:
+            found = self._client.inspect_image(reference)  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return None
+        except APIError as error:
+            raise _engine_error(f"Image {reference!r} can't be inspected", error) from error
+        return _image_info(found)
+
+    def pull(self, reference: str) -> ImageInfo:
+        """Fetch an image. Raises ImageNotFoundError with the registry's answer."""
+        name, _, tag = reference.partition("@") if "@" in reference else _name_and_tag(reference)
+        try:
+            for event in self._client.pull(name, tag=tag, stream=True, decode=True):
+                if "error" in event:
+                    raise _no_image(reference, event["error"])
+        except (APIError, requests.RequestException) as error:
+            raise _no_image(reference, _explanation(error)) from error
+        found = self.image(reference)
+        if found is None:
+            raise _no_image(reference, "the pull ended without it")
+        return found
+
+    def create(self, plan: ContainerPlan) -> Container:
+        """Make a container; it isn't started. A stopped one of the same name is replaced."""
+        self._remove_stale(plan)
+        try:
+            made = self._client.create_container(**self._arguments(plan))
+        except ImageNotFound as error:
+            raise _no_image(plan.image, _explanation(error)) from error
+        except APIError as error:
+            raise _engine_error(f"Container {plan.name} can't be made", error) from error
+        return Container(self._client, made["Id"], plan.name)
+
+    def _arguments(self, plan: ContainerPlan) -> dict[str, Any]:
+        mounts = [
+            DockerMount(m.target, str(m.source), type="bind", read_only=True) for m in plan.mounts
+        ]
+        mounts += [
+            DockerMount(path, None, type="volume", no_copy=True) for path in plan.empty_volumes
+        ]
+        host_config = self._client.create_host_config(
+            network_mode=plan.network,
+            mounts=mounts,
+            extra_hosts=dict(plan.extra_hosts),
+            shm_size=plan.shm_bytes,
+            # Any other driver may be set to rotate, and a rotated log has lost its beginning.
+            log_config=LogConfig(type="json-file", config={"max-size": "1000g"}),
+        )
+        arguments: dict[str, Any] = {
+            "image": plan.image,
+            "name": plan.name,
+            "entrypoint": list(plan.entrypoint) if plan.entrypoint else None,
+            "command": list(plan.command) if plan.command else None,
+            "environment": dict(plan.environment),
+            "hostname": plan.hostname,
+            "labels": dict(plan.labels),
+            "host_config": host_config,
+            "stdin_open": False,
+            "tty": False,
+        }
+        return arguments
+
+    def _remove_stale(self, plan: ContainerPlan) -> None:
+        old = self.find(plan.name)
+        if old is None:
+            return
+        if old.is_running():
+            raise EngineError(
+                f"A container named {plan.name} is running already.",
+                hint=f"See what it does: docker logs {plan.name}",
+            )
+        old.remove()
+
+    def find(self, name_or_id: str) -> Container | None:
+        """A container of that name or id, None where there is none."""
+        try:
+            found = self._client.inspect_container(name_or_id)
+        except NotFound:
+            return None
+        except APIError as error:
+            raise _engine_error(f"Container {name_or_id} can't be inspected", error) from error
+        return Container(self._client, found["Id"], found["Name"].lstrip("/"))
+
+    def labelled(self, label: str) -> list[Container]:
+        """All containers, running or not, that carry `label` (`key` or `key=value`)."""
+        rows = self._client.containers(all=True, filters={"label": [label]})
+        return [Container(self._client, row["Id"], row["Names"][0].lstrip("/")) for row in rows]
+
+    def memory_bytes(self) -> int:
+        """Memory of the machine the engine runs on."""
+        return int(self._client.info()["MemTotal"])
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with contextlib.suppress(Exception):
+            self._client.close()
+
+
+def _context_host() -> str | None:
+    """The address of the docker command's current context; None for the default socket."""
+    try:
+        context = docker.ContextAPI.get_current_context()
+    except Exception:  # a broken context file must not hide an engine on the default socket
+        return None
+    host: str | None = getattr(context, "Host", None)
+    return host
+
+
+def _name_and_tag(reference: str) -> tuple[str, str, str]:
+    head, colon, tag = reference.rpartition(":")
+    return (head, colon, tag) if colon and "/" not in tag else (reference, "", "latest")
+
+
+def _image_info(found: dict[str, Any]) -> ImageInfo:
+    config = found.get("Config") or {}
+    return ImageInfo(
+        id=found["Id"],
+        architecture=found["Architecture"],
+        size=found["Size"],
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        command=tuple(config.get("Cmd") or ()),
+        user=config.get("User") or "",
+        labels=dict(config.get("Labels") or {}),
+    )
+
+
+def _unavailable(address: str | None, error: Exception) -> EngineUnavailableError:
+    text = str(error)
+    where = address or "unix:///var/run/docker.sock"
+    if "Permission denied" in text or "PermissionError" in text:
+        return EngineUnavailableError(
+            f"The Docker engine at {where} may not be used by this user: permission denied.",
+            hint=_PERMISSION_HINT,
+        )
+    return EngineUnavailableError(f"No Docker engine answers at {where}.", hint=_START_HINT)
+
+
+def _explanation(error: Exception) -> str:
+    return str(getattr(error, "explanation", None) or error)
+
+
+def _no_image(reference: str, reason: str) -> ImageNotFoundError:
+    return ImageNotFoundError(
+        f"Image {reference!r} is not on this machine and can't be pulled: {reason}.",
+        hint="Build it (sagedock build training, docker build …) or check its name: docker images",
+    )
+
+
+def _engine_error(what: str, error: APIError) -> EngineError:
+    reason = _explanation(error)
+    if "no space left on device" in reason:
+        return EngineError(
+            f"{what}: the engine's disk is full.", hint="Free some space: docker system df"
+        )
+    return EngineError(f"{what}: {reason}.")

@@ -1,0 +1,312 @@
+"""Runs one job from its record to its end. Whoever calls this owns the job.
+
+Staging, container, packaging; every step is in the record before it begins, so that another
+process can take over where this one ended.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sagedock.contract import failure
+from sagedock.contract.metrics import MetricScanner
+from sagedock.contract.paths import ML
+from sagedock.engine.container import Container
+from sagedock.engine.docker import Engine
+from sagedock.engine.plan import ExitState, LogLine, Mount, tar_of
+from sagedock.errors import EngineError, JobFailedError, OutputError, SagedockError
+from sagedock.local import artifacts, channels, joblog, packing
+from sagedock.local.plans import HOST, JobPlan, Surroundings, container_name, inputs, plan
+from sagedock.local.records import Job, JobState, Kind, Metric, Records, Status
+from sagedock.local.settings import LocalSettings
+from sagedock.local.watch import StopReason, Watcher
+from sagedock.store.disk import DiskStore
+from sagedock.store.uri import S3Uri
+
+_COMMAND_NOT_FOUND = 127
+
+
+class Listener(Protocol):
+    """Who watches a job while it runs here."""
+
+    def status(self, job: Job) -> None:
+        """The job entered another secondary status."""
+
+    def log(self, line: LogLine) -> None:
+        """The job's container printed a line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """Everything jobs are run with."""
+
+    engine: Engine
+    store: DiskStore
+    records: Records
+    settings: LocalSettings
+    data_id: str
+
+    def folder(self, job: Job) -> Path:
+        """The job's own folder: its log for ever, its inputs while it runs."""
+        return self.settings.data / "jobs" / job.kind / job.name
+
+    def log_path(self, job: Job) -> Path:
+        """The job's log file."""
+        return self.folder(job) / "logs" / f"{HOST}.log"
+
+
+class Execution:
+    """One run of one job. `run` returns the job as it ended."""
+
+    def __init__(self, shop: Workshop, job: Job, listener: Listener | None = None) -> None:
+        self._shop, self._job, self._listener = shop, job, listener
+        self._keep_container = False
+        self._interrupted = False
+
+    def run(self) -> Job:
+        """Run the job to its end. What the job does wrong ends up in its record as Failed.
+
+        An interrupt (Ctrl-C) stops the job as StopTrainingJob would, a second one kills it; what
+        is to be packed is packed, then KeyboardInterrupt is raised.
+        """
+        container: Container | None = None
+        try:
+            container = self._started_container()
+            self._finish(container, *self._attend(container))
+        except SagedockError as error:
+            self._fail(error)
+        except KeyboardInterrupt:
+            self._interrupted = True
+            self._end(Status.STOPPED, "Stopped", "Interrupted before the container started")
+        finally:
+            self._clean(container)
+        if self._interrupted:
+            raise KeyboardInterrupt
+        return self._job
+
+    # staging
+
+    def _started_container(self) -> Container:
+        """The job's container, running: the one that a former owner left, or a new one."""
+        name = container_name(self._job, self._shop.data_id)
+        left = self._shop.engine.find(name)
+        if left and left.was_started():
+            return left
+        if left:
+            left.remove()
+        return self._start_new()
+
+    def _start_new(self) -> Container:
+        self._enter("Starting", "Preparing the instance for training")
+        shutil.rmtree(self._inputs, ignore_errors=True)
+        self._enter("Downloading", "Downloading input data")
+        mounts = channels.lay(self._shop.store, inputs(self._job), self._inputs)
+        plan = self._plan(mounts)
+        container = self._shop.engine.create(plan.container)
+        try:
+            self._fill(container, plan)
+            self._enter("Training", "Training image download completed. Training in progress.")
+            self._update(lambda s: replace(s, container=container.id, started=time.time()))
+            container.start()
+        except BaseException:
+            container.remove()
+            raise
+        return container
+
+    def _plan(self, mounts: list[Mount]) -> JobPlan:
+        around = Surroundings(
+            settings=self._shop.settings,
+            data_id=self._shop.data_id,
+            machine_memory=self._shop.engine.memory_bytes(),
+        )
+        return plan(self._job, mounts, around)
+
+    def _fill(self, container: Container, plan: JobPlan) -> None:
+        container.put(tar_of(plan.files))
+        if plan.code:
+            with self._shop.store.open(S3Uri.parse(plan.code)) as archive:
+                container.put(packing.code_tar(archive, plan.code, ML.code), ML.code)
+
+    @property
+    def _inputs(self) -> Path:
+        return self._shop.folder(self._job) / "inputs"
+
+    # running
+
+    def _attend(self, container: Container) -> tuple[ExitState, StopReason | None]:
+        """Read the log until the container ends, keeping an eye on time and stops."""
+        plan = self._plan([])
+        path = self._shop.log_path(self._job)
+        scanner = MetricScanner(plan.metrics)
+        for line in joblog.read(path):  # a former owner's
+            scanner.feed(line.text, joblog.seconds(line))
+        log = joblog.LogWriter(path)
+        started = self._job.state.started or time.time()
+        watcher = Watcher(
+            container,
+            signal=plan.stop_signal,
+            grace=plan.grace,
+            deadline=time.monotonic() + plan.max_seconds - (time.time() - started),
+            stop_requested=lambda: self._shop.records.stop_requested(self._job),
+            on_stop=self._stopping,
+        )
+        try:
+            with watcher:
+                self._read_log(container, log, scanner, watcher)
+                state = self._waited(container, watcher)
+        finally:
+            log.close()
+        self._update(lambda s: replace(s, metrics=_metrics(scanner)))
+        return state, watcher.reason
+
+    def _read_log(
+        self, container: Container, log: joblog.LogWriter, scanner: MetricScanner, watcher: Watcher
+    ) -> None:
+        while True:
+            try:
+                for line in container.follow(joblog.tail(self._shop.log_path(self._job))):
+                    log.write(line)
+                    scanner.feed(line.text, joblog.seconds(line))
+                    if self._listener:
+                        self._listener.log(line)
+                return
+            except KeyboardInterrupt:
+                self._interrupt(watcher)
+
+    def _waited(self, container: Container, watcher: Watcher) -> ExitState:
+        while True:
+            try:
+                return container.wait()
+            except KeyboardInterrupt:
+                self._interrupt(watcher)
+
+    def _interrupt(self, watcher: Watcher) -> None:
+        if self._interrupted:
+            watcher.kill()
+        self._interrupted = True
+        watcher.stop()
+
+    def _stopping(self, reason: StopReason) -> None:
+        text = "Stopping the training job"
+        if reason is StopReason.MAX_RUNTIME:
+            text = "Training job runtime exceeded MaxRuntimeInSeconds"
+        self._update(
+            lambda s: replace(s, status=Status.STOPPING).enter("Stopping", text, time.time())
+        )
+
+    # packaging
+
+    def _finish(self, container: Container, ended: ExitState, reason: StopReason | None) -> None:
+        self._update(lambda s: replace(s, exit_code=ended.exit_code))
+        self._enter("Uploading", "Uploading generated training model")
+        ok = ended.exit_code == 0 or reason is not None
+        if self._job.kind is Kind.TRAINING:
+            self._finish_training(container, ok)
+        else:
+            self._finish_processing(container, ok)
+        if reason is StopReason.MAX_RUNTIME:
+            self._end(Status.STOPPED, "MaxRuntimeExceeded", "Training job runtime exceeded")
+        elif reason is StopReason.REQUESTED:
+            self._end(Status.STOPPED, "Stopped", "Training job stopped")
+        elif ok:
+            self._end(Status.COMPLETED, "Completed", "Training job completed")
+        else:
+            self._end_failed(container, ended)
+
+    def _finish_training(self, container: Container, ok: bool) -> None:
+        store, request, name = self._shop.store, self._job.request, self._job.name
+        try:
+            data = artifacts.upload_output_data(store, container, request, name)
+            model = artifacts.upload_model(store, container, request, name) if ok else None
+        except OutputError as error:
+            raise self._kept(container, error, ML.model) from error
+        notes = (data.notes if data else ()) + (model.notes if model else ())
+        self._update(
+            lambda s: replace(
+                s, model_artifacts=model.uri if model else None, notes=(*s.notes, *notes)
+            )
+        )
+
+    def _finish_processing(self, container: Container, ok: bool) -> None:
+        message = artifacts.exit_message(container)
+        self._update(lambda s: replace(s, exit_message=message and failure.clip(message)))
+        if not ok:
+            return
+        try:
+            artifacts.upload_processing(self._shop.store, container, self._job.request)
+        except OutputError as error:
+            raise self._kept(container, error, ML.processing) from error
+
+    def _kept(self, container: Container, error: OutputError, path: str) -> OutputError:
+        """Results that can't be written stay where they are, and the user is told where."""
+        self._keep_container = True
+        return OutputError(
+            f"{error.message} Nothing is lost: the results are kept in container {container.name}.",
+            hint=f"{error.hint} Then: docker cp {container.name}:{path} . && "
+            f"docker rm -v {container.name}",
+        )
+
+    # ends
+
+    def _end_failed(self, container: Container, ended: ExitState) -> None:
+        if self._job.kind is Kind.PROCESSING:
+            reason = failure.processing_reason(ended.exit_code)
+        else:
+            text = artifacts.failure_text(container)
+            if ended.out_of_memory:
+                text = failure.compose("The container ran out of memory and was killed.", text)
+            reason = failure.training_reason(text, ended.exit_code)
+        self._end(Status.FAILED, "Failed", "Training job failed", reason)
+
+    def _fail(self, error: SagedockError) -> None:
+        if isinstance(error, JobFailedError):
+            reason = error.message
+        elif isinstance(error, EngineError) and "executable file not found" in error.message:
+            program = _program(error.message)
+            reason = (
+                f"AlgorithmError: the image has no program {program} on its PATH that can be run, "
+                f"exit code: {_COMMAND_NOT_FOUND}"
+            )
+        else:
+            reason = f"ClientError: {error}"
+        self._end(Status.FAILED, "Failed", "Training job failed", reason)
+
+    def _end(self, status: Status, secondary: str, text: str, reason: str | None = None) -> None:
+        now = time.time()
+        clipped = failure.clip(reason) if reason else None
+        self._update(
+            lambda s: replace(s, status=status, ended=now, failure_reason=clipped).enter(
+                secondary, text, now
+            )
+        )
+
+    def _enter(self, status: str, text: str) -> None:
+        self._update(lambda s: s.enter(status, text, time.time()))
+
+    def _update(self, change: Callable[[JobState], JobState]) -> None:
+        before = self._job.state.transitions
+        self._job = self._shop.records.update(self._job, change)
+        if self._listener and self._job.state.transitions != before:
+            self._listener.status(self._job)
+
+    def _clean(self, container: Container | None) -> None:
+        if container and not self._keep_container:
+            container.remove()
+        shutil.rmtree(self._inputs, ignore_errors=True)
+
+
+def _metrics(scanner: MetricScanner) -> tuple[Metric, ...]:
+    return tuple(
+        Metric(name=item.name, value=item.value, timestamp=item.timestamp)
+        for item in scanner.final()
+    )
+
+
+def _program(message: str) -> str:
+    """The program's name out of the engine's message: `exec: "train": executable file not…`."""
+    return message.partition('exec: "')[2].partition('"')[0] or "of that name"

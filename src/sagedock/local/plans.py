@@ -1,0 +1,234 @@
+"""From a request to what is to be run: pure, so that every rule of the platform's start can be
+tested without an engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sagedock.contract import processing as processing_contract
+from sagedock.contract.hyperparameters import decode
+from sagedock.contract.instances import shm_bytes
+from sagedock.contract.metrics import MetricDefinition
+from sagedock.contract.paths import ML
+from sagedock.contract.training import ChannelConfig, InputDataConfig, ResourceConfig
+from sagedock.engine.plan import ContainerPlan, Mount, TextFile
+from sagedock.local.channels import InputPlan
+from sagedock.local.records import Job, Kind
+from sagedock.local.settings import CA_TARGET, LocalSettings
+
+HOST = "algo-1"
+"""Name of the one host (A2.3c: containers must not rely on it)."""
+
+CODE_DELIVERED = "SAGEDOCK_CODE_DELIVERED"
+"""Tells the image's supervisor that the code folder holds the submitted code already."""
+
+LABEL = "sagedock"
+
+TRAINING_GRACE = 120.0
+"""Seconds between SIGTERM and SIGKILL (A6.1). For processing no document gives it (K2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """Everything needed to run a job's container. `code` is the URI of submitted source code."""
+
+    container: ContainerPlan
+    files: tuple[TextFile, ...]
+    code: str | None = None
+    metrics: tuple[MetricDefinition, ...] = ()
+    max_seconds: int
+    stop_signal: str
+    grace: float = TRAINING_GRACE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a plan needs to know beyond the request."""
+
+    settings: LocalSettings
+    data_id: str
+    machine_memory: int
+
+
+def inputs(job: Job) -> list[InputPlan]:
+    """What is to be laid down before the container starts."""
+    if job.kind is Kind.TRAINING:
+        return [_channel_input(item) for item in job.request.get("InputDataConfig", ())]
+    return [_processing_input(item) for item in job.request.get("ProcessingInputs", ())]
+
+
+def _channel_input(item: Mapping[str, Any]) -> InputPlan:
+    source = item["DataSource"]["S3DataSource"]
+    return InputPlan(
+        name=item["ChannelName"],
+        uri=source["S3Uri"],
+        target=ML.channel(item["ChannelName"]),
+        is_manifest=source["S3DataType"] == "ManifestFile",
+    )
+
+
+def _processing_input(item: Mapping[str, Any]) -> InputPlan:
+    source = item["S3Input"]
+    return InputPlan(
+        name=item["InputName"],
+        uri=source["S3Uri"],
+        target=source["LocalPath"].rstrip("/"),
+        is_manifest=source["S3DataType"] == "ManifestFile",
+    )
+
+
+def plan(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
+    """The container of a job, its inputs laid down as `mounts`."""
+    make = _training if job.kind is Kind.TRAINING else _processing
+    return make(job, mounts, around)
+
+
+def _training(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
+    request = job.request
+    algorithm = request["AlgorithmSpecification"]
+    code = submitted_code(request)
+    platform = {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn}  # A4.1
+    entrypoint = algorithm.get("ContainerEntrypoint")
+    arguments = algorithm.get("ContainerArguments")
+    container = _container(
+        job, mounts, around,
+        image=algorithm["TrainingImage"],
+        entrypoint=entrypoint,
+        command=arguments if arguments or entrypoint else ["train"],  # A1.1, A1.3
+        platform=platform | ({CODE_DELIVERED: "1"} if code else {}),
+        isolated=bool(request.get("EnableNetworkIsolation")),
+        instance_type=request["ResourceConfig"]["InstanceType"],
+        # A5.14: they start empty, whatever the image has there.
+        empty=(ML.model, ML.output, *((ML.code,) if code else ())),
+    )  # fmt: skip
+    return JobPlan(
+        container=container,
+        files=_training_files(request),
+        code=code,
+        metrics=tuple(
+            MetricDefinition(name=item["Name"], regex=item["Regex"])
+            for item in algorithm.get("MetricDefinitions", ())
+        ),
+        max_seconds=request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400),
+        stop_signal="SIGTERM",
+    )
+
+
+def submitted_code(request: Mapping[str, Any]) -> str | None:
+    """URI of the sourcedir.tar.gz that script mode was given (B4), None for none."""
+    text = request.get("HyperParameters", {}).get("sagemaker_submit_directory")
+    value = decode(text) if text else None
+    return value if isinstance(value, str) and value.startswith("s3://") else None
+
+
+def _training_files(request: Mapping[str, Any]) -> tuple[TextFile, ...]:
+    mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    channels = {
+        item["ChannelName"]: ChannelConfig(
+            input_mode=item.get("InputMode", mode),
+            distribution=item["DataSource"]["S3DataSource"].get(
+                "S3DataDistributionType", "FullyReplicated"
+            ),
+            record_wrapper=item.get("RecordWrapperType", "None"),
+            content_type=item.get("ContentType"),
+        )
+        for item in request.get("InputDataConfig", ())
+    }
+    resources = ResourceConfig(
+        current_host=HOST, hosts=(HOST,), instance_type=request["ResourceConfig"]["InstanceType"]
+    )
+    return (
+        *(TextFile(path=path) for path in (ML.input_data, ML.output_data, ML.checkpoints)),
+        _json(ML.hyperparameters, dict(request.get("HyperParameters", {}))),  # A2.1c: always
+        _json(ML.input_data_config, InputDataConfig(channels=channels).to_dict()),
+        _json(ML.resource_config, resources.to_dict()),
+    )
+
+
+def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
+    request = job.request
+    application = request["AppSpecification"]
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    outputs = [
+        item["S3Output"]["LocalPath"].rstrip("/")
+        for item in request.get("ProcessingOutputConfig", {}).get("Outputs", ())
+    ]
+    container = _container(
+        job, mounts, around,
+        image=application["ImageUri"],
+        entrypoint=application.get("ContainerEntrypoint"),
+        command=application.get("ContainerArguments"),  # C1, C2
+        platform={},
+        isolated=bool(request.get("NetworkConfig", {}).get("EnableNetworkIsolation")),
+        instance_type=cluster["InstanceType"],
+        empty=(ML.output, *(path for path in outputs if not _inside_mount(path, mounts))),
+    )  # fmt: skip
+    config = processing_contract.processing_job_config(request, job.arn)
+    resources = processing_contract.processing_resource_config(
+        HOST, (HOST,), cluster["InstanceType"]
+    )
+    return JobPlan(
+        container=container,
+        files=(
+            *(TextFile(path=path) for path in outputs),  # C7
+            _json(ML.processing_job_config, config),
+            _json(ML.processing_resource_config, resources),
+        ),
+        max_seconds=processing_contract.max_seconds(request),
+        stop_signal="SIGINT",  # C3, J15: the documented one
+    )
+
+
+def _inside_mount(path: str, mounts: Sequence[Mount]) -> bool:
+    return any(path.startswith(f"{mount.target}/") for mount in mounts)
+
+
+def _container(
+    job: Job,
+    mounts: Sequence[Mount],
+    around: Surroundings,
+    *,
+    image: str,
+    entrypoint: Sequence[str] | None,
+    command: Sequence[str] | None,
+    platform: Mapping[str, str],
+    isolated: bool,
+    instance_type: str,
+    empty: Sequence[str],
+) -> ContainerPlan:
+    settings = around.settings
+    trust = () if isolated or not settings.ca_bundle else (
+        Mount(source=settings.ca_bundle, target=CA_TARGET),
+    )  # fmt: skip
+    return ContainerPlan(
+        name=container_name(job, around.data_id),
+        image=image,
+        entrypoint=entrypoint,
+        command=command,
+        environment={
+            **({} if isolated else settings.machine_environment()),
+            "AWS_REGION": settings.region,
+            **platform,
+            **job.request.get("Environment", {}),  # A4.2
+        },
+        hostname=HOST,
+        network="none" if isolated else "bridge",  # A4.6
+        # Without a network nothing resolves the host's own name, and toolkits wait for that (B5.7).
+        extra_hosts={HOST: "127.0.0.1"} if isolated else {},
+        mounts=(*mounts, *trust),
+        empty_volumes=tuple(dict.fromkeys(empty)),
+        labels={LABEL: around.data_id, f"{LABEL}.job": job.name, f"{LABEL}.kind": job.kind},
+        shm_bytes=settings.shm_bytes or shm_bytes(instance_type, around.machine_memory),
+    )
+
+
+def container_name(job: Job, data_id: str) -> str:
+    """The container's name: the same job, the same name, so that a lost one is found again."""
+    return f"sagedock-{data_id}-{job.kind}-{job.name}-{HOST}"
+
+
+def _json(path: str, document: Any) -> TextFile:
+    return TextFile(path=path, content=json.dumps(document))

@@ -1,0 +1,104 @@
+"""Settings of this machine for local jobs: data folder, ARNs, and what containers need to reach
+package indexes. They never enter a request or a record: they belong to the machine, not the job.
+
+The only place below the command line that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sagedock.errors import UsageError
+
+CA_TARGET = "/etc/sagedock/ca-bundle.crt"
+"""Where a container sees the host's bundle of certificate authorities."""
+
+_CA_VARIABLES = (
+    "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE",
+)  # fmt: skip
+_CA_SOURCES = ("SAGEDOCK_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
+_INDEX = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "UV_INDEX_URL")
+_PROXY = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_ACCOUNT = re.compile(r"\d{12}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """What local jobs need to know of this machine.
+
+    `shm_bytes` overrides the size of /dev/shm that goes with a job's instance type.
+    `container_environment` reaches every container that has a network, below the job's own
+    Environment; `ca_bundle` is mounted there and named by the usual variables.
+    """
+
+    data: Path
+    region: str = "us-east-1"
+    account: str = "000000000000"
+    ca_bundle: Path | None = None
+    container_environment: Mapping[str, str] = field(default_factory=dict)
+    shm_bytes: int | None = None
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, *, data: Path | None = None
+    ) -> LocalSettings:
+        """Settings from SAGEDOCK_DATA, SAGEDOCK_ACCOUNT, SAGEDOCK_SHM_SIZE, AWS_REGION, the usual
+        variables for certificates, proxies and package indexes. Bad values raise UsageError."""
+        env = os.environ if environment is None else environment
+        shm = env.get("SAGEDOCK_SHM_SIZE")
+        return cls(
+            data=data or _data_folder(env),
+            region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or cls.region,
+            account=_account(env.get("SAGEDOCK_ACCOUNT", cls.account)),
+            ca_bundle=_ca_bundle(env),
+            container_environment={k: env[k] for k in (*_INDEX, *_PROXY) if env.get(k)},
+            shm_bytes=_bytes("SAGEDOCK_SHM_SIZE", shm) if shm else None,
+        )
+
+    def machine_environment(self) -> dict[str, str]:
+        """Variables for containers with a network."""
+        trust = dict.fromkeys(_CA_VARIABLES, CA_TARGET) if self.ca_bundle else {}
+        return {**self.container_environment, **trust}
+
+
+def _data_folder(env: Mapping[str, str]) -> Path:
+    if env.get("SAGEDOCK_DATA"):
+        return Path(env["SAGEDOCK_DATA"]).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "sagedock"
+    base = env.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "sagedock"
+
+
+def _account(text: str) -> str:
+    if not _ACCOUNT.fullmatch(text):
+        raise UsageError(f"SAGEDOCK_ACCOUNT is {text!r}: expected the 12 digits of an account.")
+    return text
+
+
+def _ca_bundle(env: Mapping[str, str]) -> Path | None:
+    for name in _CA_SOURCES:
+        if env.get(name):
+            path = Path(env[name])
+            if not path.is_file():
+                raise UsageError(
+                    f"{name} is {env[name]!r}, but there is no such file.",
+                    hint="Name your bundle of certificate authorities, or unset the variable.",
+                )
+            return path.resolve()
+    return None
+
+
+_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def _bytes(name: str, text: str) -> int:
+    match = re.fullmatch(r"(\d+)\s*([bkmg]?)b?", text.strip().lower())
+    if not match:
+        raise UsageError(f"{name} is {text!r}: expected a size such as 512m or 8g.")
+    return int(match.group(1)) * _UNITS[match.group(2)]

@@ -1,0 +1,122 @@
+"""What a request may ask for that this version can't do: refused aloud, never ignored.
+
+Each rule is a function from the request to the texts of what it refuses, or notes: settings that
+mean nothing on one machine and are said to have no effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sagedock.errors import UnsupportedError
+from sagedock.local.records import Kind
+
+_TRAINING_REFUSED = {
+    "CheckpointConfig": "checkpoints",
+    "DebugHookConfig": "debugger hooks",
+    "DebugRuleConfigurations": "debugger rules",
+    "TensorBoardOutputConfig": "TensorBoard output",
+    "ProfilerRuleConfigurations": "profiler rules",
+    "InfraCheckConfig": "infrastructure checks",
+    "RemoteDebugConfig": "remote debugging",
+    "SessionChainingConfig": "session chaining",
+    "ServerlessJobConfig": "serverless training",
+    "ModelPackageConfig": "model packages",
+    "MlflowConfig": "MLflow settings",
+}
+_NO_EFFECT = {
+    "VpcConfig": "VpcConfig",
+    "EnableInterContainerTrafficEncryption": "traffic encryption between containers",
+    "ProfilerConfig": "the profiler",
+    "ExperimentConfig": "the experiment",
+}
+
+
+def check(kind: Kind, request: Mapping[str, Any]) -> None:
+    """Raise UnsupportedError naming everything in `request` that can't be done here."""
+    found = list(_training(request) if kind is Kind.TRAINING else _processing(request))
+    if found:
+        raise UnsupportedError(
+            "This job asks for what local jobs can't do yet: " + "; ".join(found) + ".",
+            hint="Leave it out to run the job here; nothing of a request is ignored silently.",
+        )
+
+
+def notes(request: Mapping[str, Any]) -> tuple[str, ...]:
+    """Settings of `request` that have no meaning on one machine, as sentences."""
+    named = [text for key, text in _NO_EFFECT.items() if request.get(key)]
+    if "KmsKeyId" in request.get("OutputDataConfig", {}):
+        named.append("OutputDataConfig.KmsKeyId")
+    if "VolumeKmsKeyId" in request.get("ResourceConfig", {}):
+        named.append("ResourceConfig.VolumeKmsKeyId")
+    return tuple(f"{name} has no effect on a local job" for name in named)
+
+
+def _training(request: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{text} ({key})" for key, text in _TRAINING_REFUSED.items() if request.get(key))
+    algorithm = request["AlgorithmSpecification"]
+    if "AlgorithmName" in algorithm:
+        yield "an algorithm by name (AlgorithmSpecification.AlgorithmName)"
+    if "TrainingImageConfig" in algorithm:
+        yield "a private registry (TrainingImageConfig)"
+    if request.get("EnableManagedSpotTraining"):
+        yield "spot training (EnableManagedSpotTraining)"
+    if request.get("RetryStrategy"):
+        yield "retries (RetryStrategy)"
+    resources = request.get("ResourceConfig", {})
+    if resources.get("InstanceGroups"):
+        yield "instance groups (ResourceConfig.InstanceGroups)"
+    yield from _hosts(resources.get("InstanceCount", 1))
+    for item in request.get("InputDataConfig", ()):
+        yield from _channel(item, item.get("InputMode", algorithm["TrainingInputMode"]))
+
+
+def _channel(item: Mapping[str, Any], mode: str) -> Iterator[str]:
+    name = item["ChannelName"]
+    if mode != "File":
+        yield f"input mode {mode} of channel {name!r} (File works)"
+    source = item["DataSource"].get("S3DataSource")
+    if source is None:
+        yield f"a file system as data source of channel {name!r} (S3DataSource works)"
+    elif source["S3DataType"] not in {"S3Prefix", "ManifestFile"}:
+        yield f"S3DataType {source['S3DataType']} of channel {name!r}"
+    if item.get("CompressionType", "None") != "None":
+        yield f"CompressionType {item['CompressionType']} of channel {name!r} (Pipe mode's)"
+    if item.get("RecordWrapperType", "None") != "None":
+        yield f"RecordWrapperType {item['RecordWrapperType']} of channel {name!r} (Pipe mode's)"
+    if item.get("ShuffleConfig"):
+        yield f"ShuffleConfig of channel {name!r}"
+
+
+def _processing(request: Mapping[str, Any]) -> Iterator[str]:
+    yield from _hosts(request["ProcessingResources"]["ClusterConfig"]["InstanceCount"])
+    for item in request.get("ProcessingInputs", ()):
+        name = item["InputName"]
+        source = item.get("S3Input")
+        if source is None or item.get("AppManaged"):
+            yield f"a dataset definition or app-managed input {name!r} (S3Input works)"
+            continue
+        if source.get("S3InputMode", "File") != "File":
+            yield f"input mode {source['S3InputMode']} of input {name!r} (File works)"
+        if source.get("S3CompressionType", "None") != "None":
+            yield f"S3CompressionType {source['S3CompressionType']} of input {name!r}"
+        if not source.get("LocalPath"):
+            yield f"input {name!r} without LocalPath"
+    for item in request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
+        yield from _processing_output(item)
+
+
+def _processing_output(item: Mapping[str, Any]) -> Iterator[str]:
+    name, target = item["OutputName"], item.get("S3Output")
+    if target is None or item.get("AppManaged"):
+        yield f"a feature store or app-managed output {name!r} (S3Output works)"
+    elif target["S3UploadMode"] != "EndOfJob":
+        yield f"S3UploadMode {target['S3UploadMode']} of output {name!r} (EndOfJob works)"
+    elif not target.get("LocalPath"):
+        yield f"output {name!r} without LocalPath"
+
+
+def _hosts(count: int) -> Iterator[str]:
+    if count != 1:
+        yield f"{count} instances (one works)"
