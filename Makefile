@@ -1,0 +1,57 @@
+# Every habit of the project is one target. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.PHONY: help setup images demo test lint types test-unit test-docker bench locks clean
+
+python := .venv/bin/python
+scripts := $(wildcard docker/*.sh containers/tools/*.sh) .ci/run
+dockerfiles := $(wildcard containers/*/Dockerfile)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## .venv with the project in it
+	@docker/ensure-python.sh >/dev/null
+
+images: setup ## a Docker engine, the OS image, and the images base, training and processing
+	@docker/ensure-engine.sh
+	@docker/ensure-base.sh
+	@$(python) -m sagedock.images base training processing
+
+demo: images ## the churn example, from raw data to two trained models, in real containers
+	@$(python) examples/churn/demo.py
+
+test: lint types test-unit test-docker ## all that CI runs
+
+lint: setup ## ruff, shellcheck, hadolint
+	$(python) -m ruff check
+	$(python) -m ruff format --check
+	.venv/bin/shellcheck --external-sources $(scripts)
+	.venv/bin/hadolint --config containers/hadolint.yaml $(dockerfiles)
+
+types: setup ## mypy --strict on src
+	$(python) -m mypy
+
+test-unit: setup ## unit and contract tests, on the oldest and the newest Python of this machine
+	$(python) -m pytest tests --ignore tests/docker
+	@newest=$$(docker/ensure-python.sh newest); \
+	if [ "$$newest" = .venv ]; then \
+	  echo "only one supported Python is here: the tests ran on it once"; \
+	else \
+	  "$$newest/bin/python" -m pytest tests --ignore tests/docker; \
+	fi
+
+test-docker: images ## tests in real containers; an engine that is missing is a failure
+	$(python) -m pytest --docker tests/docker
+
+bench: images ## our fit() against a bare docker run and SDK v2's local mode
+	@benchmarks/overhead/run
+
+locks: setup ## lock the images' requirements anew (needs uv)
+	@containers/tools/lock.sh
+
+clean: ## remove what was made here; images and the engine stay
+	rm -rf .venv .venv-newest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,11 @@
+"""Images: what they are made of, whether they are up to date, and the build itself.
+
+`plan` says what to build (pure), `inputs` digests what goes in, `clients` finds a Docker client
+that can build, `build` runs it. Must not know jobs, nor read the environment: the door passes it.
+"""
+
+from sagedock.images.build import BuiltImage, build
+from sagedock.images.plan import IMAGES, names_in_order
+from sagedock.images.source import find_root
+
+__all__ = ["IMAGES", "BuiltImage", "build", "find_root", "names_in_order"]
