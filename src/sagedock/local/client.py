@@ -52,6 +52,7 @@ class LocalSageMaker:
         self._records = Records(self.settings.data)
         self._place = Place(region=self.settings.region, account=self.settings.account)
         self._attended = attended
+        self._waiting: set[tuple[Kind, str]] = set()
         self._connect = engine
         self._engine: Engine | None = None
 
@@ -111,7 +112,8 @@ class LocalSageMaker:
         stops the job in both cases, then raises KeyboardInterrupt.
         """
         job = self.job(kind, name)
-        if job.owner == Owner.me():
+        if (kind, name) in self._waiting:
+            self._waiting.discard((kind, name))
             return Execution(self._shop(), job, listener).run()
         return self._follow(job, listener)
 
@@ -174,7 +176,9 @@ class LocalSageMaker:
             owner=Owner.me(),
         )
         self._records.add(job)
-        if not self._attended:
+        if self._attended:
+            self._waiting.add((kind, name))
+        else:
             owner.spawn(self.settings.data, job, self._folder(job) / "runner.log")
         return job
 

@@ -30,6 +30,32 @@ from sagedock.store.uri import S3Uri
 
 _COMMAND_NOT_FOUND = 127
 
+_MESSAGES = {
+    Kind.TRAINING: {
+        "Starting": "Preparing the instances for training",
+        "Downloading": "Downloading input data",
+        "Training": "Training image download completed. Training in progress.",
+        "Stopping": "Stopping the training job",
+        "Uploading": "Uploading generated training model",
+        "Completed": "Training job completed",
+        "Failed": "Training job failed",
+        "Stopped": "Training job stopped",
+        "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
+    },
+    Kind.PROCESSING: {
+        "Starting": "Preparing the instances for processing",
+        "Downloading": "Downloading inputs",
+        "Training": "Processing in progress",
+        "Stopping": "Stopping the processing job",
+        "Uploading": "Uploading outputs",
+        "Completed": "Processing job completed",
+        "Failed": "Processing job failed",
+        "Stopped": "Processing job stopped",
+        "MaxRuntimeExceeded": "Processing job runtime exceeded MaxRuntimeInSeconds",
+    },
+}
+"""StatusMessage of each step. Of a processing job the service shows no steps; ours are the same."""
+
 
 class Listener(Protocol):
     """Who watches a job while it runs here."""
@@ -80,9 +106,13 @@ class Execution:
             self._finish(container, *self._attend(container))
         except SagedockError as error:
             self._fail(error)
+        except Exception as error:
+            # Our own fault. Without an end in the record the job would be taken up again for ever.
+            self._end(Status.FAILED, "Failed", f"InternalServerError: {error!r}")
+            raise
         except KeyboardInterrupt:
             self._interrupted = True
-            self._end(Status.STOPPED, "Stopped", "Interrupted before the container started")
+            self._end(Status.STOPPED, "Stopped")
         finally:
             self._clean(container)
         if self._interrupted:
@@ -102,15 +132,15 @@ class Execution:
         return self._start_new()
 
     def _start_new(self) -> Container:
-        self._enter("Starting", "Preparing the instance for training")
+        self._enter("Starting")
         shutil.rmtree(self._inputs, ignore_errors=True)
-        self._enter("Downloading", "Downloading input data")
+        self._enter("Downloading")
         mounts = channels.lay(self._shop.store, inputs(self._job), self._inputs)
         plan = self._plan(mounts)
         container = self._shop.engine.create(plan.container)
         try:
             self._fill(container, plan)
-            self._enter("Training", "Training image download completed. Training in progress.")
+            self._enter("Training")
             self._update(lambda s: replace(s, container=container.id, started=time.time()))
             container.start()
         except BaseException:
@@ -192,29 +222,26 @@ class Execution:
         watcher.stop()
 
     def _stopping(self, reason: StopReason) -> None:
-        text = "Stopping the training job"
-        if reason is StopReason.MAX_RUNTIME:
-            text = "Training job runtime exceeded MaxRuntimeInSeconds"
-        self._update(
-            lambda s: replace(s, status=Status.STOPPING).enter("Stopping", text, time.time())
-        )
+        status = "MaxRuntimeExceeded" if reason is StopReason.MAX_RUNTIME else "Stopping"
+        text = _MESSAGES[self._job.kind][status]
+        self._update(lambda s: _stopping(s, text, time.time()))
 
     # packaging
 
     def _finish(self, container: Container, ended: ExitState, reason: StopReason | None) -> None:
         self._update(lambda s: replace(s, exit_code=ended.exit_code))
-        self._enter("Uploading", "Uploading generated training model")
+        self._enter("Uploading")
         ok = ended.exit_code == 0 or reason is not None
         if self._job.kind is Kind.TRAINING:
             self._finish_training(container, ok)
         else:
             self._finish_processing(container, ok)
         if reason is StopReason.MAX_RUNTIME:
-            self._end(Status.STOPPED, "MaxRuntimeExceeded", "Training job runtime exceeded")
+            self._end(Status.STOPPED, "MaxRuntimeExceeded")
         elif reason is StopReason.REQUESTED:
-            self._end(Status.STOPPED, "Stopped", "Training job stopped")
+            self._end(Status.STOPPED, "Stopped")
         elif ok:
-            self._end(Status.COMPLETED, "Completed", "Training job completed")
+            self._end(Status.COMPLETED, "Completed")
         else:
             self._end_failed(container, ended)
 
@@ -261,7 +288,7 @@ class Execution:
             if ended.out_of_memory:
                 text = failure.compose("The container ran out of memory and was killed.", text)
             reason = failure.training_reason(text, ended.exit_code)
-        self._end(Status.FAILED, "Failed", "Training job failed", reason)
+        self._end(Status.FAILED, "Failed", reason)
 
     def _fail(self, error: SagedockError) -> None:
         if isinstance(error, JobFailedError):
@@ -274,10 +301,10 @@ class Execution:
             )
         else:
             reason = f"ClientError: {error}"
-        self._end(Status.FAILED, "Failed", "Training job failed", reason)
+        self._end(Status.FAILED, "Failed", reason)
 
-    def _end(self, status: Status, secondary: str, text: str, reason: str | None = None) -> None:
-        now = time.time()
+    def _end(self, status: Status, secondary: str, reason: str | None = None) -> None:
+        now, text = time.time(), _MESSAGES[self._job.kind][secondary]
         clipped = failure.clip(reason) if reason else None
         self._update(
             lambda s: replace(s, status=status, ended=now, failure_reason=clipped).enter(
@@ -285,7 +312,8 @@ class Execution:
             )
         )
 
-    def _enter(self, status: str, text: str) -> None:
+    def _enter(self, status: str) -> None:
+        text = _MESSAGES[self._job.kind][status]
         self._update(lambda s: s.enter(status, text, time.time()))
 
     def _update(self, change: Callable[[JobState], JobState]) -> None:
@@ -298,6 +326,13 @@ class Execution:
         if container and not self._keep_container:
             container.remove()
         shutil.rmtree(self._inputs, ignore_errors=True)
+
+
+def _stopping(state: JobState, text: str, now: float) -> JobState:
+    """Whoever asked may have entered Stopping already."""
+    if state.status is Status.STOPPING:
+        return state
+    return replace(state, status=Status.STOPPING).enter("Stopping", text, now)
 
 
 def _metrics(scanner: MetricScanner) -> tuple[Metric, ...]:

@@ -90,7 +90,7 @@ def code_tar(archive: BinaryIO, source: str, folder: str) -> Iterator[bytes]:
             tarfile.open(fileobj=buffer, mode="w|") as plain,
         ):
             for entry in packed:
-                safe = tarfile.data_filter(entry, folder)
+                safe = _owned_by_root(tarfile.data_filter(entry, folder))
                 plain.addfile(safe, packed.extractfile(entry) if entry.isreg() else None)
                 yield _taken(buffer)
     except (tarfile.TarError, EOFError, OSError) as error:
@@ -99,6 +99,12 @@ def code_tar(archive: BinaryIO, source: str, folder: str) -> Iterator[bytes]:
             hint="Expected a tar.gz of the source folder, its entries relative to that folder.",
         ) from error
     yield _taken(buffer)
+
+
+def _owned_by_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """data_filter leaves owner (and a folder's mode) open; in a container they are root's."""
+    mode = entry.mode if isinstance(entry.mode, int) else 0o755
+    return entry.replace(uid=0, gid=0, uname="", gname="", mode=mode)
 
 
 def _taken(buffer: io.BytesIO) -> bytes:

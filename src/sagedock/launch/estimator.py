@@ -1,0 +1,240 @@
+"""The generic Estimator: any training image, with or without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sagedock import requests
+from sagedock.contract.hyperparameters import encode
+from sagedock.contract.names import base_name_of_image
+from sagedock.errors import InputError, UsageError
+from sagedock.launch import source
+from sagedock.launch.job import LaunchedJob, Upload
+from sagedock.launch.session import Session
+from sagedock.local.records import Kind
+from sagedock.store.uri import SCHEME, S3Uri
+
+_LOG_LEVEL = 20
+
+
+@dataclass(frozen=True)
+class TrainingInput:
+    """A channel's data: SDK v2's TrainingInput. `s3_data` may be a local path or file:// too."""
+
+    s3_data: str | Path
+    distribution: str | None = None
+    compression: str | None = None
+    content_type: str | None = None
+    record_wrapping: str | None = None
+    s3_data_type: str = "S3Prefix"
+    input_mode: str | None = None
+
+
+class Estimator:
+    """Trains with any image. Names and meanings of the arguments are SDK v2's.
+
+    `output_path` is an s3:// prefix, or a local folder; artifacts are below `<output_path>/<job>/`.
+    `max_run` in seconds, `volume_size` in GB. With `entry_point` the image is told to run that
+    script (script mode), packed with `source_dir` and `dependencies`.
+    """
+
+    def __init__(
+        self,
+        image_uri: str,
+        role: str | None = None,
+        instance_count: int = 1,
+        instance_type: str | None = None,
+        *,
+        volume_size: int = 30,
+        max_run: int = 86400,
+        input_mode: str = "File",
+        output_path: str | Path | None = None,
+        base_job_name: str | None = None,
+        sagemaker_session: Session | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
+        tags: Sequence[Mapping[str, str]] = (),
+        entry_point: str | None = None,
+        source_dir: str | Path | None = None,
+        dependencies: Sequence[str] = (),
+        code_location: str | None = None,
+        metric_definitions: Sequence[Mapping[str, str]] = (),
+        environment: Mapping[str, str] | None = None,
+        enable_network_isolation: bool = False,
+        container_log_level: int = _LOG_LEVEL,
+        container_entry_point: Sequence[str] = (),
+        container_arguments: Sequence[str] = (),
+        disable_output_compression: bool = False,
+    ) -> None:
+        if source_dir and not entry_point:
+            raise UsageError(
+                "source_dir is given without entry_point.",
+                hint="Name the script in it that is to be run: entry_point='train.py'.",
+            )
+        self.sagemaker_session = sagemaker_session or Session()
+        self.image_uri, self.role = image_uri, role
+        self.instance_count, self.instance_type = instance_count, instance_type
+        self.volume_size, self.max_run, self.input_mode = volume_size, max_run, input_mode
+        self.output_path, self.base_job_name = output_path, base_job_name
+        self.tags, self.environment = tags, dict(environment or {})
+        self.entry_point, self.source_dir = entry_point, source_dir
+        self.dependencies, self.code_location = dependencies, code_location
+        self.metric_definitions = metric_definitions
+        self.container_log_level = container_log_level
+        self.container_entry_point = container_entry_point
+        self.container_arguments = container_arguments
+        self._isolation = enable_network_isolation
+        self._compress = not disable_output_compression
+        self._hyperparameters = dict(hyperparameters or {})
+        self.latest_training_job: LaunchedJob | None = None
+
+    def set_hyperparameters(self, **values: Any) -> None:
+        """Set or replace hyperparameters by name."""
+        self._hyperparameters.update(values)
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The hyperparameters so far."""
+        return dict(self._hyperparameters)
+
+    def enable_network_isolation(self) -> bool:
+        """Whether the container has no network."""
+        return self._isolation
+
+    def fit(
+        self,
+        inputs: str | Path | TrainingInput | Mapping[str, str | Path | TrainingInput] | None = None,
+        wait: bool = True,
+        logs: bool = True,
+        job_name: str | None = None,
+    ) -> None:
+        """Train. One input without a name is the channel `training`, as in SDK v2.
+
+        With `wait` the job is over when this returns: JobFailedError if it Failed, Ctrl-C stops
+        it. Without, a process of its own runs it, and `latest_training_job.wait()` waits.
+        """
+        request, uploads = self.prepare(inputs, job_name)
+        name = request["TrainingJobName"]
+        self.latest_training_job = LaunchedJob(self.sagemaker_session, Kind.TRAINING, name)
+        self.sagemaker_session.start(Kind.TRAINING, request, uploads, wait=wait, logs=logs)
+
+    def prepare(
+        self,
+        inputs: str | Path | TrainingInput | Mapping[str, str | Path | TrainingInput] | None = None,
+        job_name: str | None = None,
+    ) -> tuple[requests.Request, list[Upload]]:
+        """The CreateTrainingJob request that `fit` would make, and what it would upload first."""
+        session = self.sagemaker_session
+        name = session.job_name(job_name, self.base_job_name or base_name_of_image(self.image_uri))
+        output = session.output_uri(self.output_path)
+        script, uploads = self._script_mode(name, output)
+        values = encode(self._hyperparameters, script_mode=self.entry_point is not None)
+        request = requests.training_request(
+            job_name=name,
+            image_uri=self.image_uri,
+            role=session.role_arn(self.role),
+            instance_type=session.instance_type(self.instance_type),
+            instance_count=self.instance_count,
+            volume_size=self.volume_size,
+            max_run=self.max_run,
+            output_uri=output,
+            hyperparameters={**values, **script},
+            channels=[self._channel(key, value) for key, value in _named(inputs).items()],
+            metric_definitions=self.metric_definitions,
+            environment=self.environment,
+            entrypoint=self.container_entry_point,
+            arguments=self.container_arguments,
+            input_mode=self.input_mode,
+            tags=self.tags,
+            network_isolation=self._isolation,
+            compression="GZIP" if self._compress else "NONE",
+        )
+        return request, uploads
+
+    def _script_mode(self, name: str, output: str) -> tuple[dict[str, str], list[Upload]]:
+        """Reserved hyperparameters that tell the image its script (B4), and the code to upload."""
+        if self.entry_point is None:
+            return {}, []
+        if str(self.source_dir or "").startswith(SCHEME):
+            return self._reserved(self.entry_point, str(self.source_dir), name), []
+        folder = str(self.source_dir) if self.source_dir else None
+        code = source.pack(self.entry_point, folder, self.dependencies)
+        place = self._code_prefix(output).join(name, "source", "sourcedir.tar.gz")
+        return self._reserved(code.program, str(place), name), [
+            Upload(uri=place, source=code.archive)
+        ]
+
+    def _reserved(self, program: str, place: str, name: str) -> dict[str, str]:
+        values = {
+            "sagemaker_program": program,
+            "sagemaker_submit_directory": place,
+            "sagemaker_container_log_level": self.container_log_level,
+            "sagemaker_job_name": name,
+            "sagemaker_region": self.sagemaker_session.settings.region,
+        }
+        return encode(values, script_mode=True)
+
+    def _code_prefix(self, output: str) -> S3Uri:
+        """code_location, else beside the output; never in a local output folder."""
+        session = self.sagemaker_session
+        if self.code_location:
+            return S3Uri.parse(session.output_uri(self.code_location))
+        uri = S3Uri.parse(output)
+        return S3Uri(session.default_bucket()) if session.store.as_folder(uri.bucket) else uri
+
+    def _channel(self, name: str, value: str | Path | TrainingInput) -> requests.Request:
+        data = value if isinstance(value, TrainingInput) else TrainingInput(value)
+        try:
+            uri = self.sagemaker_session.input_uri(data.s3_data)
+        except InputError as error:
+            raise InputError(f"Channel {name!r}: {error.message}", hint=error.hint) from error
+        return requests.channel(
+            name,
+            uri,
+            content_type=data.content_type,
+            distribution=data.distribution or "FullyReplicated",
+            data_type=data.s3_data_type,
+            input_mode=data.input_mode,
+            compression=data.compression,
+            record_wrapping=data.record_wrapping,
+        )
+
+    @property
+    def model_data(self) -> str:
+        """URI of the latest job's model.tar.gz; a file:// URI where the output is a folder."""
+        if self.latest_training_job is None:
+            raise UsageError("There is no model yet.", hint="Train first: estimator.fit(…).")
+        artifacts = self.latest_training_job.describe().get("ModelArtifacts")
+        if not artifacts:
+            raise UsageError(
+                f"Training job {self.latest_training_job.name} has no model (yet).",
+                hint="Wait for it: estimator.latest_training_job.wait().",
+            )
+        return self.sagemaker_session.shown(artifacts["S3ModelArtifacts"])
+
+    @classmethod
+    def attach(cls, training_job_name: str, sagemaker_session: Session | None = None) -> Estimator:
+        """An Estimator of a job that exists: its settings, its model, and waiting for it."""
+        session = sagemaker_session or Session()
+        job = LaunchedJob(session, Kind.TRAINING, training_job_name)
+        found = job.describe()
+        estimator = cls(
+            image_uri=found["AlgorithmSpecification"]["TrainingImage"],
+            role=found["RoleArn"],
+            instance_count=found["ResourceConfig"]["InstanceCount"],
+            instance_type=found["ResourceConfig"]["InstanceType"],
+            output_path=found["OutputDataConfig"]["S3OutputPath"],
+            hyperparameters=found["HyperParameters"],
+            sagemaker_session=session,
+        )
+        estimator.latest_training_job = job
+        return estimator
+
+
+def _named(
+    inputs: str | Path | TrainingInput | Mapping[str, str | Path | TrainingInput] | None,
+) -> Mapping[str, str | Path | TrainingInput]:
+    if inputs is None:
+        return {}
+    return inputs if isinstance(inputs, Mapping) else {"training": inputs}

@@ -1,0 +1,248 @@
+"""What launching has in common: a client, a store, a default bucket, local paths in requests."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import unquote, urlparse
+
+from sagedock.contract.names import name_from_base
+from sagedock.errors import InputError, OutputError, StoreError, UsageError
+from sagedock.launch.job import LaunchedJob, Upload
+from sagedock.launch.listeners import PlainListener
+from sagedock.local.client import LocalSageMaker
+from sagedock.local.execution import Listener
+from sagedock.local.records import Job, Kind
+from sagedock.local.settings import LocalSettings
+from sagedock.requests import Request, validate
+from sagedock.store.disk import DiskStore
+from sagedock.store.uri import SCHEME, S3Uri
+
+DEFAULT_BUCKET = "sagedock-local"
+DEFAULT_INSTANCE = "ml.m5.large"
+_LOCAL_WORDS = frozenset({"local", "local_gpu"})
+_FILE = "file://"
+
+
+class Session:
+    """Where jobs go and where their data lies: this machine, no AWS account.
+
+    `data` is the folder for objects and jobs (default: SAGEDOCK_DATA, else the user's data
+    directory). `listener` gets the log and status of jobs that are waited for; without one they
+    are printed to `stream` (default: standard output).
+    """
+
+    def __init__(
+        self,
+        *,
+        data: str | Path | None = None,
+        default_bucket: str = DEFAULT_BUCKET,
+        settings: LocalSettings | None = None,
+        listener: Listener | None = None,
+        stream: TextIO | None = None,
+    ) -> None:
+        folder = Path(data).expanduser().absolute() if data else None
+        self.settings = settings or LocalSettings.from_environment(data=folder)
+        self.sagemaker_client = LocalSageMaker(self.settings)
+        self._attending = LocalSageMaker(self.settings, attended=True)
+        self._default_bucket = default_bucket
+        self._listener = listener
+        self._stream = stream
+
+    # names and places
+
+    @property
+    def store(self) -> DiskStore:
+        """The object store of this session."""
+        return self.sagemaker_client.store
+
+    def default_bucket(self) -> str:
+        """The bucket for what has no other place; made when first asked for."""
+        self.store.create_bucket(self._default_bucket)
+        return self._default_bucket
+
+    def job_name(self, given: str | None, base: str) -> str:
+        """`given`, or a name with the time in it."""
+        return given or name_from_base(base, datetime.now(UTC))
+
+    def role_arn(self, role: str | None) -> str:
+        """A role as ARN: a plain name is one of this account's, none is a stand-in."""
+        if role and role.startswith("arn:"):
+            return role
+        return f"arn:aws:iam::{self.settings.account}:role/{role or 'SageMakerLocalRole'}"
+
+    @staticmethod
+    def instance_type(given: str | None) -> str:
+        """The instance type for a request; `local`, the SDKs' word, is none of SageMaker's."""
+        return DEFAULT_INSTANCE if given is None or given in _LOCAL_WORDS else given
+
+    def input_uri(self, source: str | Path) -> str:
+        """An input as s3:// URI. A local folder or file is named in place, not copied.
+
+        Raises InputError where nothing is there, StoreError for an unknown bucket.
+        """
+        text = str(source)
+        if text.startswith(SCHEME):
+            self.store.as_folder(S3Uri.parse(text).bucket)
+            return text
+        path = local_path(text)
+        if not path.exists():
+            raise InputError(
+                f"Input {text!r}: no such file or folder ({path}).",
+                hint="Name an existing file or folder, or an s3:// URI.",
+            )
+        if path.is_dir():
+            return str(self.store.folder_bucket(path))
+        return str(self.store.folder_bucket(path.parent).join(path.name))
+
+    def output_uri(self, target: str | Path | None) -> str:
+        """An output prefix as s3:// URI; its bucket or folder is made if missing.
+
+        Raises OutputError where the folder can't be made.
+        """
+        if target is None:
+            return f"{SCHEME}{self.default_bucket()}"
+        text = str(target)
+        if text.startswith(SCHEME):
+            uri = S3Uri.parse(text)
+            self.store.create_bucket(uri.bucket)
+            return text.rstrip("/")
+        path = local_path(text)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"Output folder {text!r} can't be made: {error.strerror} ({path}).",
+                hint="Name a folder that you may write to.",
+            ) from error
+        return str(self.store.folder_bucket(path))
+
+    def shown(self, uri: str) -> str:
+        """A URI as the caller knows it: one of a local folder is a file:// URI again."""
+        parsed = S3Uri.parse(uri)
+        behind = self.store.as_folder(parsed.bucket)
+        return f"{_FILE}{behind.folder / parsed.key}" if behind else uri
+
+    # data
+
+    def upload_data(
+        self, path: str | Path, bucket: str | None = None, key_prefix: str = "data"
+    ) -> str:
+        """Copy a file or folder into the store; the URI of the object or prefix.
+
+        The bucket is made if missing. Raises InputError where there is nothing to upload.
+        """
+        source = local_path(str(path))
+        bucket = bucket or self.default_bucket()
+        self.store.create_bucket(bucket)
+        prefix = S3Uri(bucket, key_prefix.strip("/"))
+        files = _files(source)
+        for file in files:
+            name = file.name if source.is_file() else file.relative_to(source).as_posix()
+            self.store.put_file(prefix.join(name), file)
+        return str(prefix.join(source.name) if source.is_file() else prefix)
+
+    def download_data(self, path: str | Path, bucket: str, key_prefix: str = "") -> list[str]:
+        """Copy every object below a prefix into a folder; the paths of the files."""
+        target = Path(path)
+        prefix = S3Uri(bucket, key_prefix)
+        written = []
+        for info in self.store.list(prefix):
+            relative = info.uri.key.removeprefix(key_prefix).lstrip("/")
+            file = target / (relative or info.uri.key.rsplit("/", 1)[-1])
+            if ".." in file.relative_to(target).parts:
+                raise StoreError(f"{info.uri} can't be a file below {target}.")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with self.store.open(info.uri) as data, file.open("wb") as stream:
+                shutil.copyfileobj(data, stream)
+            written.append(str(file))
+        return written
+
+    def read(self, uri: str) -> bytes:
+        """One object's bytes."""
+        with self.store.open(S3Uri.parse(_as_s3(self, uri))) as stream:
+            return stream.read()
+
+    # jobs
+
+    def start(
+        self, kind: Kind, request: Request, uploads: list[Upload], *, wait: bool, logs: bool
+    ) -> LaunchedJob:
+        """Validate, upload what the job needs, create it, and see it through if `wait`.
+
+        Raises what LocalSageMaker raises, and JobFailedError where a job that was waited for ends
+        as Failed.
+        """
+        operation, name = _operation(kind, request)
+        validate(operation, request)
+        for upload in uploads:
+            upload.into(self.store)
+        client = self._attending if wait else self.sagemaker_client
+        create = {
+            Kind.TRAINING: client.create_training_job,
+            Kind.PROCESSING: client.create_processing_job,
+        }[kind]
+        create(**request)
+        job = LaunchedJob(self, kind, name)
+        if wait:
+            job.wait(logs=logs)
+        return job
+
+    def attend(self, kind: Kind, name: str, *, logs: bool) -> Job:
+        """Wait for a job, its log and status going to this session's listener if `logs`."""
+        return self._attending.attend(kind, name, self.listener() if logs else None)
+
+    def listener(self) -> Listener:
+        """Who is told of jobs that are waited for."""
+        return self._listener or PlainListener(self._stream or sys.stdout)
+
+    def job(self, name: str) -> LaunchedJob:
+        """A job of any kind by name. Raises ResourceNotFoundError."""
+        return LaunchedJob(self, self.sagemaker_client.find(name).kind, name)
+
+    def logs(self, job_name: str) -> list[str]:
+        """The lines of a job's log so far."""
+        client = self.sagemaker_client
+        return [line.text for line in client.logs(client.find(job_name))]
+
+    def timings(self, job_name: str) -> dict[str, float]:
+        """Seconds that a job spent on staging, in the container and on packaging."""
+        return self.job(job_name).timings()
+
+    def close(self) -> None:
+        """Let go of engine and database."""
+        self.sagemaker_client.close()
+        self._attending.close()
+
+
+def local_path(text: str) -> Path:
+    """A plain path or file:// URI as an absolute path. Raises UsageError for another scheme."""
+    if text.startswith(_FILE):
+        text = unquote(urlparse(text).path)
+    elif "://" in text:
+        raise UsageError(
+            f"{text!r} can't be used here: expected a path, file://<path> or s3://<bucket>/<key>."
+        )
+    return Path(text).expanduser().absolute()
+
+
+def _as_s3(session: Session, uri: str) -> str:
+    return uri if uri.startswith(SCHEME) else session.input_uri(uri)
+
+
+def _files(source: Path) -> list[Path]:
+    files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
+    if not files:
+        raise InputError(
+            f"Nothing to upload: {source} " + ("is empty." if source.is_dir() else "is not there.")
+        )
+    return files
+
+
+def _operation(kind: Kind, request: Request) -> tuple[str, str]:
+    if kind is Kind.TRAINING:
+        return "CreateTrainingJob", request["TrainingJobName"]
+    return "CreateProcessingJob", request["ProcessingJobName"]
