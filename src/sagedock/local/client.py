@@ -211,15 +211,27 @@ class LocalSageMaker:
     # following
 
     def _follow(self, job: Job, listener: Listener | None) -> Job:
+        told = len(job.state.transitions) - 1
         try:
             for line in self.follow_logs(job):
                 if listener:
+                    told = self._tell(job, told, listener)
                     listener.log(line)
+            if listener:
+                self._tell(job, told, listener)
         except KeyboardInterrupt:
             self._stop(job.kind, job.name)
             self._wait(job)
             raise
         return self.job(job.kind, job.name)
+
+    def _tell(self, job: Job, told: int, listener: Listener) -> int:
+        """Tell of the secondary statuses entered since; how many have been told of then."""
+        now = self._records.get(job.kind, job.name)
+        for count in range(told, len(now.state.transitions)):
+            entered = now.state.transitions[: count + 1]
+            listener.status(replace(now, state=replace(now.state, transitions=entered)))
+        return len(now.state.transitions)
 
     def _wait(self, job: Job) -> None:
         while self.job(job.kind, job.name).is_running:

@@ -47,7 +47,7 @@ def members(chunks: Iterable[bytes]) -> Iterator[tuple[tarfile.TarInfo, BinaryIO
 def pack(chunks: Iterable[bytes], target: BinaryIO) -> Packed:
     """Write the engine's tar stream of a folder as a reproducible tar.gz."""
     files, links = 0, []
-    # More than one thread always: with one, isal writes other bytes than with several.
+    # isal cuts the data into blocks of one size, so the bytes do not depend on the threads.
     with (
         igzip_threaded.open(target, "wb", compresslevel=_LEVEL, threads=_THREADS) as zipped,
         tarfile.open(  # type: ignore[call-overload]  # typeshed lacks copybufsize
