@@ -64,13 +64,13 @@ def build(
     Raises BuildError (no client that can build, OS image missing, a step that failed: with the
     last lines of its output) and EngineUnavailableError.
     """
-    builder = _Builder(root=root, version=version, environ=environ, report=report)
+    builder = Builder(root=root, version=version, environ=environ, report=report)
     ordered = plans.names_in_order(names)
     return tuple(builder.ensure(name, force=force, platform=platform) for name in ordered)
 
 
-class _Builder:
-    """One run over several images: the client is looked for once, and only if needed."""
+class Builder:
+    """One run over several images: the client that can build is looked for once, if at all."""
 
     def __init__(
         self, *, root: Path, version: str, environ: Mapping[str, str], report: Report
@@ -82,7 +82,8 @@ class _Builder:
         self._programs = candidates(environ.get("PATH", ""))
         self._client: Client | None = None
 
-    def ensure(self, name: str, *, force: bool, platform: str | None) -> BuiltImage:
+    def ensure(self, name: str, *, force: bool = False, platform: str | None = None) -> BuiltImage:
+        """The image as it should be, built unless it is there; its parent must be."""
         spec = plans.IMAGES[name]
         made_from = digest(self._root, spec, self._parent_id(spec), platform or "")
         found = None if force else self._current(name, made_from)
@@ -98,7 +99,21 @@ class _Builder:
             source=plans.source_url(self._git("config", "--get", "remote.origin.url")),
             platform=platform,
         )
-        return self._execute(name, plan)
+        return self.execute(name, plan)
+
+    def execute(self, name: str, plan: plans.BuildPlan) -> BuiltImage:
+        """Run one build, whatever is there already. BuildError with its last lines if it fails."""
+        started = time.monotonic()
+        self._report(f"building {plan.tags[0]}")
+        if self._client is None:
+            self._client = choose(self._programs, self._ask)
+        for secret in plan.secrets:
+            _check_readable(secret)
+        with _secret_files(plan.secrets) as files:
+            self._run(command(self._client, plan, files), name, self._client.variables)
+        document = self._inspect(plan.tags[0])[plan.tags[0]]
+        seconds = time.monotonic() - started
+        return _built(name, plan.tags, document, seconds=seconds, fresh=True)
 
     def _parent_id(self, spec: plans.ImageSpec) -> str:
         tag = plans.parent_tag(spec, self._version)
@@ -120,19 +135,6 @@ class _Builder:
         if (document["Config"].get("Labels") or {}).get(plans.INPUTS_LABEL) != made_from:
             return None
         return _built(name, tags, document, seconds=0.0, fresh=False)
-
-    def _execute(self, name: str, plan: plans.BuildPlan) -> BuiltImage:
-        started = time.monotonic()
-        self._report(f"building {plan.tags[0]}")
-        if self._client is None:
-            self._client = choose(self._programs, self._ask)
-        for secret in plan.secrets:
-            _check_readable(secret)
-        with _secret_files(plan.secrets) as files:
-            self._run(command(self._client, plan, files), name, self._client.variables)
-        document = self._inspect(plan.tags[0])[plan.tags[0]]
-        seconds = time.monotonic() - started
-        return _built(name, plan.tags, document, seconds=seconds, fresh=True)
 
     def _run(self, arguments: Sequence[str], name: str, variables: Mapping[str, str]) -> None:
         output: list[str] = []
