@@ -45,6 +45,7 @@ class Engine:
 
     def __init__(self, client: docker.APIClient) -> None:
         self._client = client
+        self._memory: int | None = None
 
     @classmethod
     def connect(cls, base_url: str | None = None) -> Engine:
@@ -153,7 +154,9 @@ class Engine:
 
     def memory_bytes(self) -> int:
         """Memory of the machine the engine runs on."""
-        return int(self._client.info()["MemTotal"])
+        if self._memory is None:
+            self._memory = int(self._client.info()["MemTotal"])
+        return self._memory
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -41,8 +41,8 @@ class Watcher:
         self.reason: StopReason | None = None
         self._container, self._signal, self._grace = container, signal, grace
         self._deadline, self._stop_requested, self._on_stop = deadline, stop_requested, on_stop
-        self._asked = threading.Event()
-        self._over = threading.Event()
+        self._asked = self._over = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sagedock-watcher", daemon=True)
 
     def __enter__(self) -> Self:
@@ -55,17 +55,19 @@ class Watcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._over = True
+        self._wake.set()
         self._thread.join()
 
     def stop(self) -> None:
         """Ask for the container to be stopped."""
-        self._asked.set()
+        self._asked = True
+        self._wake.set()
 
     def kill(self) -> None:
         """End the container now."""
-        self._asked.set()
         self._grace = 0.0
+        self.stop()
 
     def _run(self) -> None:
         reason = self._wait_for_reason()
@@ -75,15 +77,22 @@ class Watcher:
         self._on_stop(reason)
         self._container.signal(self._signal)
         signalled = time.monotonic()
-        while not self._over.wait(_TICK_SECONDS):
+        while not self._over:
             if time.monotonic() - signalled >= self._grace:
                 self._container.signal("SIGKILL")
                 return
+            self._sleep()
 
     def _wait_for_reason(self) -> StopReason | None:
-        while not self._over.is_set():
-            if self._asked.wait(_TICK_SECONDS) or self._stop_requested():
+        while not self._over:
+            if self._asked or self._stop_requested():
                 return StopReason.REQUESTED
             if time.monotonic() >= self._deadline:
                 return StopReason.MAX_RUNTIME
+            self._sleep()
         return None
+
+    def _sleep(self) -> None:
+        """A tick, or less where somebody has news."""
+        self._wake.wait(_TICK_SECONDS)
+        self._wake.clear()
