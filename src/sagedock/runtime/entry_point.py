@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Collection, Sequence
 from enum import Enum
+from pathlib import PurePosixPath
 
 from sagedock.errors import TrainingError
 
@@ -63,7 +64,8 @@ def not_found(program: str, folder: str, files: Sequence[str]) -> TrainingError:
     """The error for a program that isn't in `folder`, which holds `files` (relative paths)."""
     listed = ", ".join(sorted(files)[:_LISTED]) or "nothing"
     more = f" and {len(files) - _LISTED} more" if len(files) > _LISTED else ""
-    near = [name for name in files if name.rsplit("/", 1)[-1] == program.rsplit("/", 1)[-1]]
+    wanted = PurePosixPath(program).stem.lower()
+    near = [name for name in sorted(files) if PurePosixPath(name).stem.lower() == wanted]
     hint = (
         f"Did you mean {near[0]}? entry_point is relative to source_dir."
         if near

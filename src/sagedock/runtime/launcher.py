@@ -52,10 +52,12 @@ def _start(plan: Plan, environment: Any, paths: MLPaths) -> None:
     from sagemaker_training import runner
 
     kind = runner.RunnerType[_runner_name(plan, environment)]
-    variables = script_mode.variables_for(environment.to_env_vars(), dict(os.environ), paths.code)
-    os.environ.update(variables)
+    variables = environment.to_env_vars()
+    os.environ.update(script_mode.variables_for(variables, dict(os.environ), paths.code))
     sys.path.insert(0, paths.code)
-    runner.get(kind, plan.program, environment.to_cmd_args(), variables, None).run(True, False)
+    # Only the toolkit's own variables: it prints what it is given here.
+    run = runner.get(kind, plan.program, environment.to_cmd_args(), variables, None).run
+    run(wait=True, capture_error=False)  # by name: their order differs between runners
 
 
 def _framework(name: str) -> Any:
