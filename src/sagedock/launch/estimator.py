@@ -55,17 +55,17 @@ class Estimator:
         base_job_name: str | None = None,
         sagemaker_session: Session | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
-        tags: Sequence[Mapping[str, str]] = (),
+        tags: Sequence[Mapping[str, str]] | None = None,
         entry_point: str | None = None,
         source_dir: str | Path | None = None,
-        dependencies: Sequence[str] = (),
+        dependencies: Sequence[str] | None = None,
         code_location: str | None = None,
-        metric_definitions: Sequence[Mapping[str, str]] = (),
+        metric_definitions: Sequence[Mapping[str, str]] | None = None,
         environment: Mapping[str, str] | None = None,
         enable_network_isolation: bool = False,
         container_log_level: int = _LOG_LEVEL,
-        container_entry_point: Sequence[str] = (),
-        container_arguments: Sequence[str] = (),
+        container_entry_point: Sequence[str] | None = None,
+        container_arguments: Sequence[str] | None = None,
         disable_output_compression: bool = False,
     ) -> None:
         if source_dir and not entry_point:
@@ -78,13 +78,13 @@ class Estimator:
         self.instance_count, self.instance_type = instance_count, instance_type
         self.volume_size, self.max_run, self.input_mode = volume_size, max_run, input_mode
         self.output_path, self.base_job_name = output_path, base_job_name
-        self.tags, self.environment = tags, dict(environment or {})
+        self.tags, self.environment = tags or (), dict(environment or {})
         self.entry_point, self.source_dir = entry_point, source_dir
-        self.dependencies, self.code_location = dependencies, code_location
-        self.metric_definitions = metric_definitions
+        self.dependencies, self.code_location = dependencies or (), code_location
+        self.metric_definitions = metric_definitions or ()
         self.container_log_level = container_log_level
-        self.container_entry_point = container_entry_point
-        self.container_arguments = container_arguments
+        self.container_entry_point = container_entry_point or ()
+        self.container_arguments = container_arguments or ()
         self._isolation = enable_network_isolation
         self._compress = not disable_output_compression
         self._hyperparameters = dict(hyperparameters or {})

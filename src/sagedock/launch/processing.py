@@ -59,7 +59,7 @@ class ScriptProcessor:
         base_job_name: str | None = None,
         sagemaker_session: Session | None = None,
         env: Mapping[str, str] | None = None,
-        tags: Sequence[Mapping[str, str]] = (),
+        tags: Sequence[Mapping[str, str]] | None = None,
         enable_network_isolation: bool = False,
     ) -> None:
         self.sagemaker_session = sagemaker_session or Session()
@@ -67,16 +67,16 @@ class ScriptProcessor:
         self.instance_count, self.instance_type = instance_count, instance_type
         self.volume_size_in_gb = volume_size_in_gb
         self.max_runtime_in_seconds = max_runtime_in_seconds
-        self.base_job_name, self.env, self.tags = base_job_name, dict(env or {}), tags
+        self.base_job_name, self.env, self.tags = base_job_name, dict(env or {}), tags or ()
         self.enable_network_isolation = enable_network_isolation
         self.latest_job: LaunchedJob | None = None
 
     def run(
         self,
         code: str | Path,
-        inputs: Sequence[ProcessingInput] = (),
-        outputs: Sequence[ProcessingOutput] = (),
-        arguments: Sequence[str] = (),
+        inputs: Sequence[ProcessingInput] | None = None,
+        outputs: Sequence[ProcessingOutput] | None = None,
+        arguments: Sequence[str] | None = None,
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
@@ -94,9 +94,9 @@ class ScriptProcessor:
     def prepare(
         self,
         code: str | Path,
-        inputs: Sequence[ProcessingInput] = (),
-        outputs: Sequence[ProcessingOutput] = (),
-        arguments: Sequence[str] = (),
+        inputs: Sequence[ProcessingInput] | None = None,
+        outputs: Sequence[ProcessingOutput] | None = None,
+        arguments: Sequence[str] | None = None,
         job_name: str | None = None,
     ) -> tuple[requests.Request, list[Upload]]:
         """The CreateProcessingJob request that `run` would make, and what it would upload."""
@@ -114,12 +114,14 @@ class ScriptProcessor:
             volume_size=self.volume_size_in_gb,
             max_run=self.max_runtime_in_seconds,
             entrypoint=[*self.command, script],
-            arguments=[str(item) for item in arguments],
+            arguments=[str(item) for item in arguments or ()],
             inputs=[
-                *(self._input(number, item) for number, item in enumerate(inputs, 1)),
+                *(self._input(number, item) for number, item in enumerate(inputs or (), 1)),
                 code_input,
             ],
-            outputs=[self._output(number, item, name) for number, item in enumerate(outputs, 1)],
+            outputs=[
+                self._output(number, item, name) for number, item in enumerate(outputs or (), 1)
+            ],
             environment=self.env,
             tags=self.tags,
             network_isolation=self.enable_network_isolation,
