@@ -29,7 +29,6 @@ from sagedock.contract.hyperparameters import argument, encode
 from sagedock.contract.paths import ML
 from sagedock.contract.training import ChannelConfig, InputDataConfig, ResourceConfig
 
-IMAGE = os.environ.get("SAGEDOCK_TRAINING_IMAGE", "sagedock/training:latest")
 CA_BUNDLE = "/etc/sagedock/ca-bundle.crt"
 DUMP = """
 import json, os, sys
@@ -102,15 +101,16 @@ def engine() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture
-def job(engine: docker.DockerClient, tmp_path: Path) -> Iterator[Make]:
+def job(engine: docker.DockerClient, images: Mapping[str, str], tmp_path: Path) -> Iterator[Make]:
     made: list[Container] = []
-    yield partial(_make, engine, tmp_path, made)
+    yield partial(_make, engine, images["training"], tmp_path, made)
     for container in made:
         container.remove(force=True, v=True)
 
 
 def _make(
     engine: docker.DockerClient,
+    image: str,
     tmp_path: Path,
     made: list[Container],
     *,
@@ -131,7 +131,7 @@ def _make(
         **(files or {}),
     }
     container = engine.containers.create(
-        IMAGE,
+        image,
         **{
             "command": ["train"],
             "hostname": "algo-1",
