@@ -49,36 +49,31 @@ def train(
         )
 
 
-def line(round_number: int, history: History, *, by_metric: bool) -> str:
-    """`[0]\\ttrain-error:0.07000\\tvalidation-error:0.08000`, as XGBoost prints it.
-
-    Channel by channel, or with `by_metric` metric by metric.
-    """
+def line(round_number: int, history: History) -> str:
+    """`[0]\\ttrain-error:0.07000\\tvalidation-error:0.08000`, as XGBoost prints it."""
     scores = [
-        (position, f"{channel}-{metric}:{values[-1]:.5f}")
+        f"{channel}-{metric}:{values[-1]:.5f}"
         for channel, metrics in history.items()
-        for position, (metric, values) in enumerate(metrics.items())
+        for metric, values in metrics.items()
     ]
-    if by_metric:
-        scores.sort(key=lambda score: score[0])
-    return "\t".join([f"[{round_number}]", *(text for _, text in scores)])
+    return "\t".join([f"[{round_number}]", *scores])
 
 
 def _callbacks(settings: Settings, log: Log) -> list[Any]:
-    callbacks = [_round_printer(by_metric=settings.metrics_are_default)]
+    callbacks = [_round_printer()]
     if settings.early_stopping_rounds is not None:
         callbacks.append(_early_stopping(settings, settings.early_stopping_rounds, log))
     return callbacks
 
 
-def _round_printer(*, by_metric: bool) -> Any:
+def _round_printer() -> Any:
     from xgboost.callback import TrainingCallback
 
     class RoundPrinter(TrainingCallback):  # type: ignore[misc]
         """Prints one line a round; must not know how training goes."""
 
         def after_iteration(self, model: Any, epoch: int, evals_log: History) -> bool:
-            print(line(epoch, evals_log, by_metric=by_metric), flush=True)
+            print(line(epoch, evals_log), flush=True)
             return False
 
     return RoundPrinter()

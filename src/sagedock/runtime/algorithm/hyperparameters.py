@@ -34,7 +34,6 @@ class Settings:
     params: Mapping[str, Any]
     objective: str
     metrics: tuple[str, ...] | None
-    metrics_are_default: bool
     watched: str | None
     early_stopping_rounds: int | None
     csv_weights: bool
@@ -183,7 +182,6 @@ def _settings(values: dict[str, Any], tuned: str | None, warnings: list[str]) ->
         params={**params, "objective": objective},
         objective=objective,
         metrics=_with_tuned(chosen, tuned),
-        metrics_are_default=not named and tuned is None,
         watched=tuned or (chosen[-1] if chosen else None),
         early_stopping_rounds=values.get("early_stopping_rounds"),
         csv_weights=bool(values.get("csv_weights", 0)),
@@ -200,6 +198,7 @@ def _objective(values: Mapping[str, Any], warnings: list[str]) -> str:
 
 
 def _with_tuned(chosen: tuple[str, ...] | None, tuned: str | None) -> tuple[str, ...] | None:
-    if tuned is None or (chosen and tuned in chosen):
+    """The tuner's metric goes last: `(\\S+)` finds no number where more follows in the line."""
+    if tuned is None:
         return chosen
-    return (*(chosen or ()), tuned)
+    return (*(name for name in chosen or () if name != tuned), tuned)

@@ -169,8 +169,8 @@ def _params(table: Table, settings: Settings, threads: int, log: Log) -> dict[st
     if method is None:
         return params
     log.info(
-        f"tree_method={method}: none was asked for and the data is small. XGBoost from 2.0 on would "
-        "take hist; set tree_method=hist for that."
+        f"tree_method={method}: none was asked for and the data is small. XGBoost since 2.0 "
+        "takes hist; set tree_method=hist for that."
     )
     return {**params, "tree_method": method}
 
