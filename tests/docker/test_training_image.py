@@ -13,6 +13,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -447,8 +448,11 @@ def test_a_process_left_behind(job: Make) -> None:  # A5.8
 
 def test_no_program_and_no_data(job: Make) -> None:  # A2.2e
     made = job()
-    assert made.run() != 0
-    assert made.failure
+    assert made.run() == 1
+    assert "num_round" in (made.failure or "")
+    made = job(hyperparameters={"num_round": "1", "objective": "binary:logistic"})
+    assert made.run() == 1
+    assert "channel" in (made.failure or "").splitlines()[0]
 
 
 # ---- bad input --------------------------------------------------------------------------------
@@ -639,9 +643,10 @@ def test_submitted_code_that_cannot_be_fetched(job: Make) -> None:
 
 
 class _Bucket(BaseHTTPRequestHandler):
-    """One object over HTTP, as much of S3 as a download asks for."""
+    """One object over HTTP, as much of S3 as a download and an upload ask for."""
 
     body = b""
+    uploaded: dict[str, bytes]
 
     def _answer(self) -> bytes:
         self.send_response(200)
@@ -656,33 +661,68 @@ class _Bucket(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.wfile.write(self._answer())
 
+    def do_PUT(self) -> None:
+        self.uploaded[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, *_: Any) -> None:
         pass
 
 
-def test_submitted_code_comes_from_s3(job: Make) -> None:
-    handler = type("Bucket", (_Bucket,), {"body": _source(train_py="print('from s3')")})
+@contextmanager
+def _bucket(body: bytes = b"") -> Iterator[tuple[dict[str, Any], dict[str, bytes]]]:
+    """Arguments of a job that takes this for S3, and what was uploaded, by path."""
+    uploaded: dict[str, bytes] = {}
+    handler = type("Bucket", (_Bucket,), {"body": body, "uploaded": uploaded})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    environment = {
+        "S3_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    }
     try:
+        yield {"environment": environment, "network": "host", "hostname": None}, uploaded
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_submitted_code_comes_from_s3(job: Make) -> None:
+    with _bucket(_source(train_py="print('from s3')")) as (reaching_s3, _):
         made = job(
             hyperparameters={
                 "sagemaker_program": "train.py",
                 "sagemaker_submit_directory": "s3://bucket/source/sourcedir.tar.gz",
             },
-            environment={
-                "S3_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-            },
-            network="host",
-            hostname=None,
+            **reaching_s3,
         )
         assert made.run() == 0, made.log
-        assert "\nfrom s3" in made.log
-    finally:
-        server.shutdown()
-        server.server_close()
+    assert "\nfrom s3" in made.log
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_intermediate_output_goes_to_s3(job: Make, code: int) -> None:  # B4: sagemaker_s3_output
+    text = (
+        "import os, sys\n"
+        "with open(os.environ['SM_OUTPUT_INTERMEDIATE_DIR'] + '/a.txt', 'w') as f: f.write('A')\n"
+        f"sys.exit({code})\n"
+    )
+    with _bucket() as (reaching_s3, uploaded):
+        made = job(
+            **script(
+                text, hyperparameters={"sagemaker_s3_output": "s3://bucket/out"}, **reaching_s3
+            )
+        )
+        assert made.run() == code, made.log
+    assert uploaded == {"/bucket/out/churn-1/output/intermediate/a.txt": b"A"}
+    assert made.succeeded == (code == 0)
+    assert (made.failure is None) == (code == 0)
 
 
 # ---- hosts: B5.7 ------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def _job(paths: MLPaths, report: Report) -> int:
     for warning in plan.warnings:
         print(f"sagedock: warning: {warning}", flush=True)
     if plan.mode is Mode.ALGORITHM:
-        _module("algorithm_mode", report)
+        _module("algorithm", report)
     from sagedock.runtime import script_mode
 
     if plan.mode is Mode.SCRIPT:

@@ -114,7 +114,7 @@ def test_signals_reach_the_whole_group(container, name):
         "child = os.fork()\n"
         "who = 'parent' if child else 'child'\n"
         "def on(*_):\n"
-        "    print(who, 'got it')\n"
+        "    os.write(1, (who + ' got it\\n').encode())\n"
         "    if child: os.waitpid(child, 0)\n"
         "    os._exit(0)\n"
         "signal.signal(number, on)\n"
@@ -179,6 +179,31 @@ def test_a_reader_that_goes_away_does_not_end_the_training(container):
         process.stdout.close()
         assert process.wait(timeout=30) == 0
     assert container.success
+
+
+def test_a_log_that_nobody_reads_does_not_hold_a_signal_up(container, tmp_path):
+    """The supervisor is stuck in a write; the stop must reach the script all the same."""
+    full, saved = tmp_path / "full", tmp_path / "saved"
+    script = (
+        "import os, pathlib, signal, threading, time\n"
+        f"def save(*_): pathlib.Path({str(saved)!r}).touch(); os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        f"threading.Timer(0.7, pathlib.Path({str(full)!r}).touch).start()\n"
+        "while True: os.write(1, b'x' * 65536)\n"
+    )
+    with container.start("--", sys.executable, "-uc", script) as process:
+        assert appears(full)
+        process.send_signal(signal.SIGTERM)
+        assert appears(saved)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def appears(path: Path, seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return path.exists()
 
 
 def test_the_child_has_default_signal_handling(container):
