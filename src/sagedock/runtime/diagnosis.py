@@ -19,6 +19,7 @@ CAUSE_LIMIT = 600
 COMMAND_LIMIT = 200
 FRAME_LINES = 12
 MESSAGE_LINES = 12
+TRACEBACKS = 20  # of a log full of them, only the last can belong to the end
 
 _MARKER = "Traceback (most recent call last):"
 _GROUP_MARKER = "Exception Group " + _MARKER
@@ -105,7 +106,7 @@ def last_exception(lines: Sequence[str]) -> Raised | None:
     """The last Python exception of an output, with what it was raised from."""
     raised: Raised | None = None
     link = ""
-    for start, prefix in _markers(lines):
+    for start, prefix in list(_markers(lines))[-TRACEBACKS:]:
         link = _link_before(lines, start, prefix) if raised else ""
         found = _parse(lines, start, prefix)
         if found:

@@ -94,11 +94,6 @@ def is_gone(pid: int, seconds: float = 10) -> bool:
     return False
 
 
-@pytest.fixture(name="is_gone")
-def _is_gone():
-    return is_gone
-
-
 @pytest.fixture
 def kill_later():
     """Ends processes that a test has left behind, by their ids."""

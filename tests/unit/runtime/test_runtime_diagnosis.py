@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -169,3 +170,34 @@ def test_any_message_of_one_line_is_found(message):
     found = last_exception(lines)
     assert found is not None
     assert found.text == line
+
+
+_PIECES = st.sampled_from(
+    [
+        "Traceback (most recent call last):",
+        "ERROR Traceback (most recent call last):",
+        "  + Exception Group Traceback (most recent call last):",
+        "  |   File 'x', line 1",
+        '  File "t.py", line 1, in f',
+        "    raise",
+        "ValueError: x",
+        "ValueError",
+        "The above exception was the direct cause of the following exception:",
+        "During handling of the above exception, another exception occurred:",
+        "",
+        "[0]\ttrain-error:0.1",
+        "usage: t.py [-h]",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=30), st.integers(1, 255))
+def test_tracebacks_cut_anywhere(lines, code):
+    assert told("\n".join(lines), exit_code=code).strip()
+
+
+def test_a_log_full_of_tracebacks_is_read_quickly():
+    one = python_says("raise ValueError('again')")
+    before = time.monotonic()
+    assert told(one * (64 * 1024 // len(one))).startswith("ValueError: again")
+    assert time.monotonic() - before < 2
