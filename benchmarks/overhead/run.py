@@ -100,6 +100,20 @@ def show(results: dict[str, list[Run]]) -> None:
     print(f"SDK v2's fit() takes {median(ratios):.1f} times as long as sagedock's")
 
 
+def docker(*arguments: str) -> list[str]:
+    command = ["docker", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.split()
+
+
+def clean() -> None:
+    """The peer leaves its containers and its network behind."""
+    for container in docker("ps", "-aq", "--filter", f"ancestor={IMAGE}"):
+        docker("rm", "-f", "-v", container)
+    docker("rmi", "-f", IMAGE)
+    for network in docker("network", "ls", "-q", "--filter", "name=sagemaker-local"):
+        docker("network", "rm", network)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=11)
@@ -109,7 +123,7 @@ def main() -> None:
     try:
         show(measure(options.rounds, options.peers.absolute()))
     finally:
-        subprocess.run(["docker", "rmi", "-f", IMAGE], check=False, capture_output=True)
+        clean()
 
 
 if __name__ == "__main__":
