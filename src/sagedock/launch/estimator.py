@@ -12,8 +12,9 @@ from sagedock.contract.hyperparameters import encode
 from sagedock.contract.names import base_name_of_image
 from sagedock.errors import InputError, UsageError
 from sagedock.launch import source
-from sagedock.launch.job import LaunchedJob, Upload
+from sagedock.launch.job import LaunchedJob
 from sagedock.launch.session import Session
+from sagedock.launch.upload import Upload
 from sagedock.local.records import Kind
 from sagedock.store.uri import SCHEME, S3Uri
 
@@ -116,8 +117,11 @@ class Estimator:
         """
         request, uploads = self.prepare(inputs, job_name)
         name = request["TrainingJobName"]
-        self.latest_training_job = LaunchedJob(self.sagemaker_session, Kind.TRAINING, name)
-        self.sagemaker_session.start(Kind.TRAINING, request, uploads, wait=wait, logs=logs)
+        job = LaunchedJob(self.sagemaker_session, Kind.TRAINING, name)
+        self.sagemaker_session.start(Kind.TRAINING, request, uploads, wait=wait)
+        self.latest_training_job = job
+        if wait:
+            job.wait(logs=logs)
 
     def prepare(
         self,

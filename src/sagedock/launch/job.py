@@ -3,32 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sagedock.errors import JobFailedError
+from sagedock.launch.session import Session
 from sagedock.local.records import Job, Kind, Status
-from sagedock.store.disk import DiskStore
-from sagedock.store.uri import S3Uri
-
-if TYPE_CHECKING:
-    from sagedock.launch.session import Session
-
-
-@dataclass(frozen=True, kw_only=True)
-class Upload:
-    """Something a job needs in the store before it starts: bytes, or a file to copy."""
-
-    uri: S3Uri
-    source: bytes | Path
-
-    def into(self, store: DiskStore) -> None:
-        """Do it."""
-        if isinstance(self.source, bytes):
-            store.put(self.uri, self.source)
-        else:
-            store.put_file(self.uri, self.source)
 
 
 class LaunchedJob:
@@ -36,6 +15,11 @@ class LaunchedJob:
 
     def __init__(self, session: Session, kind: Kind, name: str) -> None:
         self._session, self.kind, self.name = session, kind, name
+
+    @classmethod
+    def find(cls, session: Session, name: str) -> LaunchedJob:
+        """A job of any kind by name. Raises ResourceNotFoundError."""
+        return cls(session, session.sagemaker_client.find(name).kind, name)
 
     @property
     def job_name(self) -> str:
@@ -76,7 +60,7 @@ class LaunchedJob:
 
     def timings(self) -> dict[str, float]:
         """Seconds spent on staging, in the container and on packaging."""
-        return timings(self._record())
+        return self._record().state.timings()
 
     def output_uris(self) -> Mapping[str, str]:
         """Of a processing job: output name to URI, local folders as file://."""
@@ -87,12 +71,3 @@ class LaunchedJob:
 
     def _record(self) -> Job:
         return self._session.sagemaker_client.job(self.kind, self.name)
-
-
-def timings(job: Job) -> dict[str, float]:
-    """Seconds a job spent on staging, in the container and on packaging."""
-    return {
-        "staging": job.state.seconds_in("Pending", "Starting", "Downloading"),
-        "container": job.state.seconds_in("Training", "Stopping"),
-        "packaging": job.state.seconds_in("Uploading"),
-    }

@@ -10,8 +10,9 @@ from sagedock import requests
 from sagedock.contract.names import base_name_of_image
 from sagedock.contract.paths import ML
 from sagedock.errors import InputError
-from sagedock.launch.job import LaunchedJob, Upload
+from sagedock.launch.job import LaunchedJob
 from sagedock.launch.session import Session, local_path
+from sagedock.launch.upload import Upload
 from sagedock.local.records import Kind
 from sagedock.store.uri import SCHEME, S3Uri
 
@@ -88,8 +89,11 @@ class ScriptProcessor:
         """
         request, uploads = self.prepare(code, inputs, outputs, arguments, job_name)
         name = request["ProcessingJobName"]
-        self.latest_job = LaunchedJob(self.sagemaker_session, Kind.PROCESSING, name)
-        self.sagemaker_session.start(Kind.PROCESSING, request, uploads, wait=wait, logs=logs)
+        job = LaunchedJob(self.sagemaker_session, Kind.PROCESSING, name)
+        self.sagemaker_session.start(Kind.PROCESSING, request, uploads, wait=wait)
+        self.latest_job = job
+        if wait:
+            job.wait(logs=logs)
 
     def prepare(
         self,

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlparse
 
 from sagedock.contract.names import name_from_base
 from sagedock.errors import InputError, OutputError, StoreError, UsageError
-from sagedock.launch.job import LaunchedJob, Upload
 from sagedock.launch.listeners import PlainListener
+from sagedock.launch.upload import Upload
 from sagedock.local.client import LocalSageMaker
 from sagedock.local.execution import Listener
 from sagedock.local.records import Job, Kind
@@ -168,16 +168,13 @@ class Session:
 
     # jobs
 
-    def start(
-        self, kind: Kind, request: Request, uploads: list[Upload], *, wait: bool, logs: bool
-    ) -> LaunchedJob:
-        """Validate, upload what the job needs, create it, and see it through if `wait`.
+    def start(self, kind: Kind, request: Request, uploads: list[Upload], *, wait: bool) -> None:
+        """Validate, upload what the job needs, create it.
 
-        Raises what LocalSageMaker raises, and JobFailedError where a job that was waited for ends
-        as Failed.
+        With `wait` the caller promises to `attend` the job, which then runs in this process.
+        Raises what LocalSageMaker raises.
         """
-        operation, name = _operation(kind, request)
-        validate(operation, request)
+        validate(f"Create{kind.capitalize()}Job", request)
         for upload in uploads:
             upload.into(self.store)
         client = self._attending if wait else self.sagemaker_client
@@ -186,10 +183,6 @@ class Session:
             Kind.PROCESSING: client.create_processing_job,
         }[kind]
         create(**request)
-        job = LaunchedJob(self, kind, name)
-        if wait:
-            job.wait(logs=logs)
-        return job
 
     def attend(self, kind: Kind, name: str, *, logs: bool) -> Job:
         """Wait for a job, its log and status going to this session's listener if `logs`."""
@@ -199,10 +192,6 @@ class Session:
         """Who is told of jobs that are waited for."""
         return self._listener or PlainListener(self._stream or sys.stdout)
 
-    def job(self, name: str) -> LaunchedJob:
-        """A job of any kind by name. Raises ResourceNotFoundError."""
-        return LaunchedJob(self, self.sagemaker_client.find(name).kind, name)
-
     def logs(self, job_name: str) -> list[str]:
         """The lines of a job's log so far."""
         client = self.sagemaker_client
@@ -210,7 +199,7 @@ class Session:
 
     def timings(self, job_name: str) -> dict[str, float]:
         """Seconds that a job spent on staging, in the container and on packaging."""
-        return self.job(job_name).timings()
+        return self.sagemaker_client.find(job_name).state.timings()
 
     def close(self) -> None:
         """Let go of engine and database."""
@@ -240,9 +229,3 @@ def _files(source: Path) -> list[Path]:
             f"Nothing to upload: {source} " + ("is empty." if source.is_dir() else "is not there.")
         )
     return files
-
-
-def _operation(kind: Kind, request: Request) -> tuple[str, str]:
-    if kind is Kind.TRAINING:
-        return "CreateTrainingJob", request["TrainingJobName"]
-    return "CreateProcessingJob", request["ProcessingJobName"]

@@ -94,6 +94,14 @@ class JobState:
         now = time.time()
         return sum((t.ended or now) - t.started for t in self.transitions if t.status in statuses)
 
+    def timings(self) -> dict[str, float]:
+        """Seconds spent on staging, in the container and on packaging."""
+        return {
+            "staging": self.seconds_in("Pending", "Starting", "Downloading"),
+            "container": self.seconds_in("Training", "Stopping"),
+            "packaging": self.seconds_in("Uploading"),
+        }
+
     @classmethod
     def from_json(cls, text: str) -> JobState:
         """Read what `to_json` wrote."""
