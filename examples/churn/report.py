@@ -146,7 +146,10 @@ class Screen:
     def table(self, results: Sequence[JobResult]) -> None:
         rows = [cells(result) for result in results]
         if self._console.is_terminal:
-            table = Table(*HEADINGS)
+            table = Table()
+            for heading in HEADINGS:
+                # Names are folded, never cut: they are what `sagedock logs NAME` asks for.
+                table.add_column(heading, overflow="fold")
             for row in rows:
                 table.add_row(*row)
             self._console.print(table)
@@ -159,10 +162,10 @@ class Screen:
 
 def draw_curves(curves: Sequence[Round], path: Path, reference: Mapping[str, float]) -> None:
     """PNG of both errors over the rounds; `reference` has the 2020 run's last values."""
-    import matplotlib as mpl  # noqa: PLC0415  (0.3 s that --help need not pay)
+    import matplotlib as mpl  # here: --help need not pay 0.3 s for it
 
     mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     numbers = [item.number for item in curves]

@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from sagedock.contract.metrics import MetricDefinition, MetricScanner
 from sagedock.errors import InputError
 
 LOG = [
@@ -39,9 +40,9 @@ PROCESSING = {
 SECONDS = {"staging": 0.1, "container": 2.345, "packaging": 0.05}
 
 
-def screen(report, *, terminal):
+def screen(report, *, terminal, width=120):
     stream = io.StringIO()
-    return report.Screen(Console(file=stream, force_terminal=terminal, width=120)), stream
+    return report.Screen(Console(file=stream, force_terminal=terminal, width=width)), stream
 
 
 def test_rounds_come_from_both_forms_of_the_line(report):
@@ -62,8 +63,6 @@ def test_an_excerpt_keeps_all_but_most_rounds(report):
 
 
 def test_the_metric_definitions_find_the_last_round(demo):
-    from sagedock.contract.metrics import MetricDefinition, MetricScanner  # noqa: PLC0415
-
     scanner = MetricScanner(
         MetricDefinition(name=item["Name"], regex=item["Regex"]) for item in demo.XGBOOST_METRICS
     )
@@ -74,8 +73,6 @@ def test_the_metric_definitions_find_the_last_round(demo):
 
 
 def test_the_forests_metric_definitions(demo):
-    from sagedock.contract.metrics import MetricDefinition, MetricScanner  # noqa: PLC0415
-
     scanner = MetricScanner(
         MetricDefinition(name=item["Name"], regex=item["Regex"]) for item in demo.FOREST_METRICS
     )
@@ -115,6 +112,12 @@ def test_the_table_on_a_terminal(report):
     show.table([report.training_result(TRAINING, SECONDS)])
     assert "\x1b" in stream.getvalue()
     assert "churn-xgboost-1" in stream.getvalue()
+
+
+def test_a_narrow_terminal_folds_names_and_cuts_none(report):
+    show, stream = screen(report, terminal=True, width=60)
+    show.table([report.training_result(TRAINING, SECONDS)])
+    assert "…" not in stream.getvalue()
 
 
 def test_plain_lines_keep_tabs_brackets_and_length(report):

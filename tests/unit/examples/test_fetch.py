@@ -7,7 +7,7 @@ import os
 import pandas as pd
 import pytest
 
-from sagedock.errors import InputError
+from sagedock.errors import InputError, OutputError
 
 HEADER = (
     "State,Account Length,Area Code,Int'l Plan,VMail Plan,VMail Message,Day Mins,Day Calls,"
@@ -71,12 +71,20 @@ class Unwritable:
 def test_a_broken_write_leaves_the_old_file_and_nothing_else(fetch, tmp_path):
     path = tmp_path / "raw_churn.csv"
     path.write_text("old")
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match=r"raw_churn\.csv cannot be written: disk full"):
         fetch.write(Unwritable(), path)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["raw_churn.csv"]  # noqa: PTH208  (hidden files too)
 
 
 def test_as_a_program(fetch, tmp_path, capsys):
-    assert fetch.main([str(tmp_path / "new" / "raw.csv")]) == 0
-    assert "3333 rows, 20 columns, 483 churned" in capsys.readouterr().out
+    assert fetch.main(["--out", str(tmp_path / "new")]) == 0
+    assert "raw_churn.csv: 3333 rows, 20 columns, 483 churned" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made_is_named(fetch, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert fetch.main(["--out", str(tmp_path / "file" / "new")]) == OutputError.exit_code
+    assert "error: " in (message := capsys.readouterr().err)
+    assert str(tmp_path / "file" / "new" / "raw_churn.csv") in message
+    assert "hint: name a folder" in message
