@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sagedock.errors import UsageError
+
 RESERVED_PREFIX = "sagemaker_"
 """A2.1d: names that belong to toolkits."""
 
@@ -34,16 +36,16 @@ def decode(text: str) -> Any:
     """What a toolkit makes of a hyperparameter's text: its JSON value, else the text (B1.3)."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # hundreds of opening brackets are text too
         return text
 
 
 def argument(value: Any) -> str:
-    """A decoded value as script argument (B3): None is empty, a mapping is `k=v,…`."""
+    """A decoded value as script argument (B3): None is empty, a mapping is `k=v,…`, sorted."""
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        return ",".join(f"{key}={item}" for key, item in value.items())
+        return ",".join(f"{key}={item}" for key, item in sorted(value.items()))
     return str(value)
 
 
@@ -52,24 +54,33 @@ def encode(values: Mapping[str, Any], *, script_mode: bool) -> dict[str, str]:
 
     `script_mode` says that a toolkit will decode them (B1.3); without it the image reads the text
     itself, as the built-in algorithms do, and quotes would be an error there (H1).
+
+    Raises UsageError for a value that has no JSON form.
     """
-    one = _for_toolkit if script_mode else _plain
-    return {str(name): one(value) for name, value in values.items()}
+    return {str(name): _one(name, value, script_mode) for name, value in values.items()}
 
 
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _for_toolkit(value: Any) -> str:
+def _one(name: str, value: Any, script_mode: bool) -> str:
     """JSON, but text stays bare where bare text arrives unchanged: it then suits every image."""
-    if not isinstance(value, str):
+    if isinstance(value, str) and (not script_mode or _survives_bare(value)):
+        return value
+    try:
         return json.dumps(value)
-    return value if _survives_bare(value) else json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"Hyperparameter {name!r} is of type {type(value).__name__}, which JSON can't hold "
+            f"({error}).",
+            hint="Give text, a number, True, False, None, or lists and dictionaries of these.",
+        ) from error
 
 
 def _survives_bare(text: str) -> bool:
-    decoded = decode(text)
+    try:
+        decoded = json.loads(text)
+    except ValueError:
+        return True
+    except RecursionError:  # the toolkit must not fall over it
+        return False
     return isinstance(decoded, str | int | float) and str(decoded) == text
 
 
@@ -78,5 +89,10 @@ def strip_quotes(text: str) -> tuple[str, bool]:
 
     `'"0.2"'` and `'0.2'` both give `0.2` (A2.1b).
     """
-    decoded = decode(text) if text.startswith('"') else None
-    return (decoded, True) if isinstance(decoded, str) else (text, False)
+    if not text.startswith('"'):
+        return text, False
+    try:
+        decoded = json.loads(text)
+    except ValueError:
+        return text, False
+    return str(decoded), True
