@@ -13,15 +13,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 image=${1:-debian:bookworm-slim}
 suite=${image#debian:}
 suite=${suite%-slim}
+work="" # our temporary folder, and in it the image's files
 root=""
 
 present() { docker image inspect --format '{{.Id}}' "$image" >/dev/null 2>&1; }
 
 cleanup() {
-  [ -n "$root" ] || return 0
+  [ -n "$work" ] || return 0
   # debootstrap mounts these while it works; a Ctrl-C must not make rm walk into them
   umount "$root/proc" "$root/sys" 2>/dev/null || true
-  rm -rf --one-file-system -- "$root"
+  rm -rf --one-file-system -- "$work"
 }
 
 pull() {
@@ -56,15 +57,13 @@ check_architecture() {
 }
 
 bootstrap() {
-  local log="$root.log" mirror=()
+  local log="$work/log" mirror=()
   [ -n "${SAGEDOCK_DEBIAN_MIRROR:-}" ] && mirror=("$SAGEDOCK_DEBIAN_MIRROR")
   say "making $image with debootstrap (about a minute)"
   if ! debootstrap --variant=minbase "$suite" "$root" "${mirror[@]}" </dev/null >"$log" 2>&1; then
     tail -n 20 "$log" "$root/debootstrap/debootstrap.log" >&2 2>/dev/null || true
-    rm -f "$log"
     die "debootstrap failed" "if the packages can not be reached, name a mirror: SAGEDOCK_DEBIAN_MIRROR=<address> $0"
   fi
-  rm -f "$log"
 }
 
 in_root() { chroot "$root" env -i PATH="$PATH" DEBIAN_FRONTEND=noninteractive http_proxy="${http_proxy:-}" "$@"; }
@@ -148,8 +147,9 @@ main() {
   trap cleanup EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  root=$(mktemp -d "${TMPDIR:-/var/tmp}/sagedock-base.XXXXXX")
-  chmod 755 "$root"
+  work=$(mktemp -d "${TMPDIR:-/var/tmp}/sagedock-base.XXXXXX")
+  root=$work/root
+  mkdir -m 755 "$root"
   bootstrap
   updates
   slim

@@ -103,14 +103,16 @@ ensure() {
 }
 
 main() {
+  # a failure inside "$(…)" only counts in an assignment of its own
+  local old new
   if [ "${1:-oldest}" = oldest ]; then
     up_to_date .venv && { echo .venv; return 0; }
     one_at_a_time ensure-python
-    ensure .venv "$(oldest)"
+    old=$(oldest)
+    ensure .venv "$old"
     return
   fi
   up_to_date .venv-newest && { echo .venv-newest; return 0; }
-  local old new
   old=$(oldest)
   new=$(newest)
   one_at_a_time ensure-python

@@ -35,7 +35,8 @@ apt_knows() { [ -n "$(apt-cache show --no-all-versions "$1" 2>/dev/null)" ]; }
 apt_install() {
   local log rc=0
   say "installing $* (apt)"
-  log=$(DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null 2>&1) || rc=$?
+  log=$(DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install \
+    -y -qq --no-install-recommends "$@" </dev/null 2>&1) || rc=$?
   [ "$rc" = 0 ] && return 0
   printf '%s\n' "$log" | tail -n 20 >&2
   return "$rc"
