@@ -10,18 +10,22 @@ service's own wording.
 
 from __future__ import annotations
 
-import re
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sagedock.contract.paths import ML
+from sagedock.contract.patterns import matches
 from sagedock.errors import ValidationError
 
 if TYPE_CHECKING:
     from botocore.model import ServiceModel, Shape
 
 Request = dict[str, Any]
+
+_SHOWN = 200
+"""Characters of a value, or of a list of allowed values, that a message shows."""
 
 
 @lru_cache(maxsize=4)
@@ -55,9 +59,10 @@ def _check_form(operation: str, request: Mapping[str, Any], shape: Shape) -> Non
 
     report = ParamValidator().validate(dict(request), shape)
     if report.has_errors():
-        raise ValidationError(
-            f"Parameter validation failed for {operation}:\n{report.generate_report()}"
+        lines = "\n".join(
+            _clipped(line, 2 * _SHOWN) for line in report.generate_report().split("\n")
         )
+        raise ValidationError(f"Parameter validation failed for {operation}:\n{lines}")
 
 
 def _violations(value: Any, shape: Shape, path: str) -> Iterator[str]:
@@ -88,7 +93,16 @@ def _member(path: str, name: str) -> str:
 
 
 def _failed(value: Any, path: str, constraint: str) -> str:
-    return f"Value '{value}' at '{path}' failed to satisfy constraint: Member must {constraint}"
+    shown, place = _clipped(str(value), _SHOWN), _clipped(path, _SHOWN)
+    return f"Value '{shown}' at '{place}' failed to satisfy constraint: Member must {constraint}"
+
+
+def _clipped(text: str, limit: int) -> str:
+    """`text` short enough to be read: its beginning and its end."""
+    if len(text) <= limit:
+        return text
+    head, tail = limit * 3 // 4, limit // 4
+    return f"{text[:head]}… ({len(text) - head - tail} more characters) …{text[-tail:]}"
 
 
 def _length(value: Any, shape: Shape, path: str) -> Iterator[str]:
@@ -109,10 +123,20 @@ def _bounds(
 def _text(value: str, shape: Shape, path: str) -> Iterator[str]:
     allowed = shape.metadata.get("enum")
     if allowed and value not in allowed:
-        yield _failed(value, path, f"satisfy enum value set: [{', '.join(allowed)}]")
+        yield _failed(value, path, _enum_constraint(value, allowed))
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not matches(pattern, value):
         yield _failed(value, path, f"satisfy regular expression pattern: {pattern}")
+
+
+def _enum_constraint(value: str, allowed: Sequence[str]) -> str:
+    """The service's own words, a long list cut, and what may have been meant."""
+    text = ", ".join(allowed)
+    if len(text) > _SHOWN:
+        text = f"{text[:_SHOWN].rpartition(', ')[0]}, … {len(allowed)} in all"
+    close = difflib.get_close_matches(value, allowed, n=3, cutoff=0.7)
+    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+    return f"satisfy enum value set: [{text}]{hint}"
 
 
 # Rules that the model does not hold
@@ -129,11 +153,28 @@ def _training_rules(request: Mapping[str, Any]) -> Iterator[str]:
     names = [channel["ChannelName"] for channel in request.get("InputDataConfig", ())]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"Channel name '{name}' at 'inputDataConfig' is used more than once"
-    algorithm = request["AlgorithmSpecification"]
-    if ("TrainingImage" in algorithm) == ("AlgorithmName" in algorithm):
+    if "ServerlessJobConfig" not in request:  # only for its sake the model lets them be left out
+        yield from _own_instances(request)
+    algorithm = request.get("AlgorithmSpecification")
+    if algorithm and ("TrainingImage" in algorithm) == ("AlgorithmName" in algorithm):
         yield (
             "Exactly one of TrainingImage and AlgorithmName must be set at 'algorithmSpecification'"
         )
+
+
+def _own_instances(request: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("AlgorithmSpecification", "ResourceConfig"):
+        if name not in request:
+            yield _missing(_member("", name))
+    resources = request.get("ResourceConfig", {})
+    if "ResourceConfig" in request and not resources.get("InstanceGroups"):
+        for name in ("InstanceType", "InstanceCount"):
+            if name not in resources:
+                yield _missing(f"resourceConfig.{_member('', name)}")
+
+
+def _missing(path: str) -> str:
+    return f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
 
 
 def _processing_rules(request: Mapping[str, Any]) -> Iterator[str]:
