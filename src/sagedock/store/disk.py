@@ -15,10 +15,10 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from sagedock.errors import OutputError, StoreError
 from sagedock.store.database import connect, transaction
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS objects (
   etag TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
 """
 _PAGE = 1000
+_T = TypeVar("_T")
 
 
 class DiskStore:
@@ -147,18 +148,25 @@ class DiskStore:
 
     def open(self, uri: S3Uri) -> BinaryIO:
         """The object's bytes, as they were when opened."""
-        return self.path(uri).open("rb")
+        return self._use(uri, lambda path: path.open("rb"))
+
+    def _use(self, uri: S3Uri, do: Callable[[Path], _T]) -> _T:
+        """`do` with the object's file. Another process may put a new file in its place between
+        the look-up and the use: then it is looked up again."""
+        path = self.path(uri)
+        while True:
+            try:
+                return do(path)
+            except FileNotFoundError:
+                now = self.path(uri)
+                if now == path:
+                    raise
+                path = now
 
     def place(self, info: ObjectInfo, target: Path) -> None:
         """Lay the object down as the file `target`: a hard link, or a copy across file systems."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        source = self.path(info.uri)
-        try:
-            os.link(source, target)
-        except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
-                raise
-            shutil.copyfile(source, target)
+        self._use(info.uri, lambda source: _link_or_copy(source, target))
 
     # writing
 
@@ -174,7 +182,11 @@ class DiskStore:
         with _whole_file(final, uri) as stream:
             yield stream
         if not behind:
-            self._record(uri, final)
+            try:
+                self._record(uri, final)
+            except BaseException:
+                final.unlink(missing_ok=True)
+                raise
 
     def put(self, uri: S3Uri, data: bytes) -> None:
         """Write a small object at once."""
@@ -233,10 +245,27 @@ def _info(row: sqlite3.Row) -> ObjectInfo:
     )
 
 
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        # Resolved: a hard link to a symbolic link would lead out of what a container sees.
+        os.link(source.resolve(strict=True), target)
+    except OSError as error:
+        if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
+            raise
+        shutil.copyfile(source, target)
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_REFUSED = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
+    errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP,
+})  # fmt: skip
+
+
 @contextmanager
 def _whole_file(final: Path, uri: S3Uri) -> Iterator[BinaryIO]:
     """Write beside `final`, sync, rename: readers see all of it or none."""
-    temporary = final.parent / f".{final.name[:100]}.{uuid.uuid4().hex[:8]}.partial"
+    temporary = final.parent / f".{final.name[:50]}.{uuid.uuid4().hex[:8]}.partial"
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:
@@ -245,16 +274,17 @@ def _whole_file(final: Path, uri: S3Uri) -> Iterator[BinaryIO]:
             os.fsync(stream.fileno())
         temporary.replace(final)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in _FULL:
             raise OutputError(
-                f"Disk full while writing {uri}: no space left in {final.parent}.",
+                f"Disk full while writing {uri}: {error.strerror} ({final.parent}).",
                 hint="Free some space, or name another data folder with SAGEDOCK_DATA.",
             ) from error
-        if error.errno in {errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+        if error.errno in _REFUSED:
             raise OutputError(
-                f"Can't write {uri}: {error.strerror} ({final.parent}).",
+                f"Can't write {uri}: {error.strerror} ({final}).",
                 hint="Name a folder that you may write to.",
             ) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where its folder can't be used, there is nothing to remove
+            temporary.unlink()

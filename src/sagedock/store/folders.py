@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class FolderBucket:
     @staticmethod
     def _has_siblings(target: Path) -> bool:
         """Whether other names begin with this one: a prefix is a string (A3.10)."""
-        names = (entry.name for entry in os.scandir(target.parent))
+        names = [entry.name for entry in target.parent.iterdir()]
         return any(name.startswith(target.name) and name != target.name for name in names)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -70,13 +71,12 @@ class FolderBucket:
         here = (stat := folder.stat()).st_dev, stat.st_ino
         if here in above:  # a link that leads back to a folder above itself
             return
-        entries = [(entry.name + "/" * entry.is_dir(), entry) for entry in os.scandir(folder)]
-        for name, entry in sorted(entries, key=lambda item: os.fsencode(item[0])):
+        for name, entry in _entries(folder):
             key = base + name
             if name.endswith("/"):
                 if key.startswith(prefix) or prefix.startswith(key):
                     yield from self._walk(Path(entry.path), key, prefix, above | {here})
-            elif entry.is_file() and key.startswith(prefix):
+            elif key.startswith(prefix):
                 yield self._info(key, entry.stat())
 
     def head(self, key: str) -> ObjectInfo:
@@ -93,3 +93,17 @@ class FolderBucket:
             etag=f"{stat.st_ino:x}-{stat.st_mtime_ns:x}",
             modified=stat.st_mtime,
         )
+
+
+def _entries(folder: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """Files and folders (`/` after their name), in the order that their keys have. Links that lead
+    nowhere, or only to themselves, pipes and sockets are neither."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.is_dir():
+                    found.append((f"{entry.name}/", entry))
+                elif entry.is_file():
+                    found.append((entry.name, entry))
+    return sorted(found, key=lambda item: os.fsencode(item[0]))

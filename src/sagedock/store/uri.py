@@ -52,6 +52,9 @@ def check_bucket_name(name: str) -> None:
 
 def check_key(key: str) -> None:
     """Raise StoreError unless `key` is an object key S3 would take."""
-    size = len(key.encode())
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise StoreError(f"Object key {key[:80]!r} is not text that UTF-8 can hold.") from error
     if not 1 <= size <= KEY_LIMIT:
         raise StoreError(f"Object key of {size} bytes: expected 1 to {KEY_LIMIT} ({key[:80]!r}…).")
