@@ -1,0 +1,100 @@
+"""Opens what commands need for as long as they need it: session, local SageMaker, store.
+
+Finds jobs by name across kinds. Must not print.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sagedock.errors import OutputError, ResourceNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from sagedock.launch.session import Session
+    from sagedock.local.client import LocalSageMaker
+    from sagedock.local.execution import Listener
+    from sagedock.local.records import Job
+    from sagedock.local.settings import LocalSettings
+    from sagedock.store.disk import DiskStore
+
+
+@contextmanager
+def open_session(data: Path | None, listener: Listener | None = None) -> Iterator[Session]:
+    """A launching session on `data` (None: the user's own folder)."""
+    from sagedock.launch.session import Session
+
+    settings = _settings(data)
+    with _usable(settings.data), closing(Session(settings=settings, listener=listener)) as session:
+        yield session
+
+
+@contextmanager
+def open_client(data: Path | None) -> Iterator[LocalSageMaker]:
+    """The local SageMaker on `data`."""
+    from sagedock.local.client import LocalSageMaker
+
+    settings = _settings(data)
+    with _usable(settings.data), closing(LocalSageMaker(settings)) as client:
+        yield client
+
+
+@contextmanager
+def open_store(data: Path | None) -> Iterator[DiskStore]:
+    """The object store on `data`."""
+    from sagedock.store.disk import DiskStore
+
+    settings = _settings(data)
+    with _usable(settings.data), closing(DiskStore(settings.data)) as store:
+        yield store
+
+
+def _settings(data: Path | None) -> LocalSettings:
+    from sagedock.local.settings import LocalSettings
+
+    return LocalSettings.from_environment(data=data)
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Makes the data folder; says in words what is wrong with one that can't be used."""
+    hint = "Name a folder that you may write to, with --data or SAGEDOCK_DATA."
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "objects").mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The data folder {folder} can't be used: {error.strerror}.", hint=hint
+        ) from error
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise OutputError(
+            f"The database of the data folder {folder} can't be used: {error}.", hint=hint
+        ) from error
+
+
+def find_job(client: LocalSageMaker, name: str, kind: str | None = None) -> Job:
+    """The job of that name. Raises ResourceNotFoundError with names like it, UsageError where
+    jobs of two kinds have it."""
+    from sagedock.local.records import Kind
+
+    jobs = client.jobs(Kind(kind) if kind else None)
+    found = [job for job in jobs if job.name == name]
+    if len(found) > 1:
+        raise UsageError(
+            f"A training job and a processing job are both named {name!r}.",
+            hint="Say which one: --kind training, or --kind processing.",
+        )
+    if not found:
+        close = difflib.get_close_matches(name, {job.name for job in jobs}, n=3)
+        words = f"Did you mean {' or '.join(close)}? " if close else ""
+        raise ResourceNotFoundError(
+            f"No {kind + ' ' if kind else ''}job is named {name!r} in {client.settings.data}.",
+            hint=f"{words}See all of them: sagedock jobs",
+        )
+    return found[0]

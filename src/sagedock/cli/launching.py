@@ -1,0 +1,175 @@
+"""What `train` and `process` do alike: plan, launch, watch, and say what became of the job.
+
+Must not know how requests are made: a function that makes one is passed in.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from sagedock import requests
+from sagedock.cli.context import open_session
+from sagedock.cli.listeners import show_on
+from sagedock.cli.planning import planning_session
+from sagedock.cli.printing import as_text
+from sagedock.cli.summary import summary_lines
+from sagedock.errors import JobFailedError, ResourceNotFoundError, ValidationError
+from sagedock.launch.job import LaunchedJob
+from sagedock.local.records import Kind, Status
+
+if TYPE_CHECKING:
+    from sagedock.launch.session import Session
+    from sagedock.launch.upload import Upload
+
+_MANNER = ("detach", "quiet", "dry_run", "as_json")
+Prepare = Callable[["Session"], tuple[requests.Request, list["Upload"]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """One launch: the kind of job, where data is, and how it is to be seen through."""
+
+    kind: Kind
+    data: Path | None
+    detach: bool
+    quiet: bool
+    dry_run: bool
+    as_json: bool
+
+    @property
+    def operation(self) -> str:
+        """SageMaker's name for starting such a job."""
+        return f"Create{self.kind.capitalize()}Job"
+
+    @property
+    def name_member(self) -> str:
+        """The member of the request that holds the job's name."""
+        return f"{self.kind.capitalize()}JobName"
+
+
+def launch(kind: Kind, options: Mapping[str, Any], prepare: Prepare) -> None:
+    """Do with the job what the options of `options.job_options` ask for."""
+    context = click.get_current_context()
+    manner = {name: options[name] for name in _MANNER}
+    what = Launch(kind=kind, data=context.obj, **manner)
+    if options["request"]:
+        _refuse_beside_request(context)
+        document = _read_request(what, options["request"])
+        prepare = lambda session: (_with_buckets(session, document), [])  # noqa: E731
+    elif not options["image"]:
+        context.fail("Missing option '--image': the image to run, such as sagedock/training.")
+    if what.dry_run:
+        _plan(what, prepare)
+    else:
+        _run(what, prepare)
+
+
+def _plan(what: Launch, prepare: Prepare) -> None:
+    with planning_session(what.data) as session:
+        request, _ = prepare(session)
+    requests.validate(what.operation, request)
+    click.echo(as_text(request))
+
+
+def _run(what: Launch, prepare: Prepare) -> None:
+    show = show_on(sys.stderr if what.as_json else sys.stdout, quiet=what.quiet)
+    with open_session(what.data, show) as session:
+        request, uploads = prepare(session)
+        job = LaunchedJob(session, what.kind, request[what.name_member])
+        if what.detach:
+            session.start(what.kind, request, uploads, wait=False)
+            _say_started(what, job)
+            return
+        try:
+            with show:
+                session.start(what.kind, request, uploads, wait=True)
+                session.attend(what.kind, job.name, logs=True)
+        except KeyboardInterrupt:
+            _say_interrupted(what, session, job)
+            raise
+        _say_ended(what, session, job)
+        _refuse_unless_completed(session, job)
+
+
+# saying
+
+
+def _say_started(what: Launch, job: LaunchedJob) -> None:
+    click.echo(as_text(job.describe()) if what.as_json else job.name)
+    click.echo(f"Follow it: sagedock logs -f {job.name}", err=True)
+
+
+def _say_ended(what: Launch, session: Session, job: LaunchedJob) -> None:
+    if what.as_json:
+        click.echo(as_text(job.describe()))
+        return
+    record = session.sagemaker_client.job(job.kind, job.name)
+    click.echo("\n".join(("", *summary_lines(session, record))))
+
+
+def _say_interrupted(what: Launch, session: Session, job: LaunchedJob) -> None:
+    try:
+        _say_ended(what, session, job)
+    except ResourceNotFoundError:
+        click.echo(f"interrupted: {job.kind} job {job.name} was not started yet.", err=True)
+    else:
+        click.echo(f"interrupted: {job.kind} job {job.name} was stopped.", err=True)
+
+
+def _refuse_unless_completed(session: Session, job: LaunchedJob) -> None:
+    state = session.sagemaker_client.job(job.kind, job.name).state
+    hint = f"Its whole log: sagedock logs {job.name}"
+    word = f"{job.kind.capitalize()} job {job.name}"
+    if state.status is Status.FAILED:
+        raise JobFailedError(f"{word} failed: {state.failure_reason}", hint=hint)
+    if state.status is not Status.COMPLETED:
+        raise JobFailedError(
+            f"{word} did not complete: {state.transitions[-1].message}.", hint=hint
+        )
+
+
+# --request
+
+
+def _refuse_beside_request(context: click.Context) -> None:
+    """A job is described by options or by a request: of two descriptions one would be ignored."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in {*_MANNER, "request"}
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        context.fail(f"{', '.join(given)} can't go with --request: the request says it all.")
+
+
+def _read_request(what: Launch, stream: Any) -> requests.Request:
+    try:
+        document = json.load(stream)
+    except ValueError as error:  # UnicodeDecodeError too
+        raise ValidationError(f"{stream.name} is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise ValidationError(
+            f"{stream.name} holds a {type(document).__name__}: expected a JSON object, "
+            f"{what.operation}'s request."
+        )
+    requests.validate(what.operation, document)
+    return document
+
+
+def _with_buckets(session: Session, request: requests.Request) -> requests.Request:
+    """Buckets that results go to are made if missing, as for a job described by options."""
+    targets = [request.get("OutputDataConfig", {}).get("S3OutputPath")]
+    for item in request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
+        targets.append(item.get("S3Output", {}).get("S3Uri"))
+    for uri in filter(None, targets):
+        session.output_uri(uri)
+    return request

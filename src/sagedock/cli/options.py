@@ -1,0 +1,74 @@
+"""Options that several commands have, and how `NAME=VALUE` is read.
+
+Must not know what the values are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def pairs(*names: str, form: str, example: str, text: str) -> Decorator:
+    """A repeatable `NAME=VALUE` option, handed over as a dict: cut at the first `=`, values as
+    typed. A name given twice is refused: one of its values would be lost."""
+
+    def read(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for item in given:
+            name, equals, value = item.partition("=")
+            if not (name and equals):
+                words = f"{item!r}: expected {form}, for example {example}"
+                raise click.BadParameter(words, ctx, param)
+            if name in found:
+                raise click.BadParameter(f"{name!r} is given more than once.", ctx, param)
+            found[name] = value
+        return found
+
+    return click.option(*names, multiple=True, metavar=form, callback=read, help=text)
+
+
+JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
+KIND = click.option(
+    "--kind", type=click.Choice(["training", "processing"]), help="Only jobs of this kind."
+)
+
+_JOB = (
+    click.option("--name", "--job-name", "job_name", metavar="NAME",
+                 help="Name of the job.  [default: from the image and the time]"),
+    click.option("--base-job-name", metavar="BASE", help="Job name up to the time in it."),
+    click.option("--role", metavar="NAME_OR_ARN", help="Role that the job has."),
+    click.option("--instance-type", metavar="TYPE", help="Such as ml.m5.xlarge, or local."),
+    click.option("--instance-count", type=click.IntRange(min=1), default=1, show_default=True,
+                 help="Number of hosts."),
+    click.option("--max-run", type=click.IntRange(min=1), metavar="SECONDS",
+                 help="Stop the job after that time."),
+    pairs("-e", "--environment", form="NAME=VALUE", example="LEVEL=debug",
+          text="Variable in the container. Repeatable."),
+    pairs("--tag", form="NAME=VALUE", example="team=churn", text="Tag of the job. Repeatable."),
+    click.option("--network-isolation", is_flag=True, help="No network in the container."),
+)  # fmt: skip
+_MANNER = (
+    click.option("-d", "--detach", is_flag=True,
+                 help="Print the job's name and return; the job runs by itself."),
+    click.option("-q", "--quiet", is_flag=True, help="Do not show the job's log."),
+    click.option("--dry-run", is_flag=True,
+                 help="Print the request as JSON and start nothing."),
+    click.option("--request", type=click.File("r", encoding="utf-8"), metavar="FILE",
+                 help="The whole job as the API's request in JSON (- for standard input), "
+                 "instead of options."),
+    click.option("--json", "as_json", is_flag=True,
+                 help="Print the job's description as JSON when it ends; the log goes to stderr."),
+)  # fmt: skip
+
+
+def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What training and processing jobs have in common, and how a job is launched."""
+    for option in reversed((*_JOB, *_MANNER)):
+        function = option(function)
+    return function
