@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from training_container import engine, job  # noqa: F401  (fixtures of several files)
 
 import sagedock
 from sagedock.errors import SagedockError
