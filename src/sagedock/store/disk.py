@@ -95,7 +95,7 @@ class DiskStore:
         if row is None:
             raise StoreError(
                 f"Bucket {bucket!r} is not known on this machine.",
-                hint="Make it with Session.create_bucket or upload to it first; local jobs never "
+                hint="Upload to it first (sagedock cp FILE s3://BUCKET/KEY); local jobs never "
                 "reach for a bucket on AWS by themselves.",
             )
         return FolderBucket(bucket, Path(row["folder"])) if row["folder"] else None
