@@ -148,6 +148,11 @@ BAD: dict[str, Case] = {
         "from 0 to 2 (num_class=3)",
         hyperparameters={"num_round": "1", "objective": "multi:softmax", "num_class": "3"},
     ),
+    "carriage-returns": bad("1,2,3\r0,2,3\r1,2,3\r", "lines end with a carriage return alone"),
+    "deep": bad(
+        "1,2,3\n" * 2_000_000 + "0,2,3,4\n" + "1,2,3\n" * 10,
+        "data.csv, line 2000001 has 4 columns where line 1 has 3",
+    ),
     "one-column": bad("1\n0\n", "has a single column"),
     "weight": bad(
         "1,-1,3\n0,1,3\n",

@@ -19,7 +19,7 @@ HEAD = 65536
 
 MAGICS = (
     (b"PAR1", "Parquet", "Set content_type='application/x-parquet'."),
-    (b"\x1f\x8b", "gzip", "Unpack it: File mode hands over files as they are (A3.8)."),
+    (b"\x1f\x8b", "gzip", "Unpack it: File mode hands over files as they are."),
     (b"PK\x03\x04", "zip", "Unpack it."),
     (b"\xff\xfe", "UTF-16 text", "Save it as UTF-8."),
     (b"\xfe\xff", "UTF-16 text", "Save it as UTF-8."),

@@ -76,7 +76,7 @@ def _refuse(table: Table, bad: Any, what: str, expected: str, *, values: Any = N
     more = f" ({count} rows in all)" if count > 1 else ""
     raise TrainingError(
         f"{table.where(row)}: {what.format(f'{float(value):g}')}{more}, expected {expected}.",
-        hint=_hint(table),
+        hint=_hint(table) if values is None else "With csv_weights=1 column 2 is the weight.",
     )
 
 
