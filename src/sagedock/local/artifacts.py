@@ -89,13 +89,17 @@ def upload_output_data(
 
 
 def upload_tree(store: DiskStore, container: Container, path: str, prefix: S3Uri) -> int:
-    """Every regular file below `path` as an object of its own; links aren't followed (C8)."""
+    """Every regular file below `path` as an object of its own; symbolic links aren't followed
+    (C8), while a hard link is a file like another."""
     count = 0
     for entry, data in members(container.fetch(path) or _nothing()):
+        target = prefix.join(entry.name)
         if data is not None:
-            with store.writer(prefix.join(entry.name)) as stream:
+            with store.writer(target) as stream:
                 shutil.copyfileobj(data, stream, _COPY)
-            count += 1
+        elif entry.islnk():
+            store.put_file(target, store.path(prefix.join(entry.linkname)))
+        count += entry.isreg() or entry.islnk()
     return count
 
 
