@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from sagedock.store.disk import DiskStore
 from sagedock.store.folders import FolderBucket
 from sagedock.store.protocol import ObjectInfo
 from sagedock.store.uri import S3Uri
+
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]")
+"""A processing input's name may hold anything, slashes too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +42,23 @@ def lay(store: DiskStore, plans: Sequence[InputPlan], folder: Path) -> list[Moun
     mounts = []
     for number, plan in enumerate(sorted(plans, key=lambda plan: plan.target)):
         nested = [other.target for other in plans if other.target.startswith(f"{plan.target}/")]
-        place = folder / f"{number:02d}-{plan.name}"
+        place = folder / f"{number:02d}-{_UNFIT.sub('-', plan.name)[:40]}"
         direct = None if nested else _users_own_folder(store, plan)
         source = direct or _linked(store, plan, place)
         for target in nested:  # a mount in a read-only mount needs its folder to be there before
-            (place / target.removeprefix(f"{plan.target}/")).mkdir(parents=True, exist_ok=True)
+            _make_mount_point(plan, place / target.removeprefix(f"{plan.target}/"))
         mounts.append(Mount(source=source, target=plan.target))
     return mounts
+
+
+def _make_mount_point(plan: InputPlan, place: Path) -> None:
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"Input {plan.name!r} has a file where another input is to be seen: {place.name}.",
+            hint="Give the other input a local path of its own.",
+        ) from error
 
 
 def _users_own_folder(store: DiskStore, plan: InputPlan) -> Path | None:
@@ -98,6 +112,11 @@ def _objects(store: DiskStore, plan: InputPlan) -> Iterator[tuple[ObjectInfo, Pa
         yield from _manifest(store, plan)
         return
     prefix = S3Uri.parse(plan.uri)
+    behind = store.as_folder(prefix.bucket)
+    if behind and prefix.key and not prefix.key.endswith("/") and behind.path(prefix.key).is_file():
+        # A file of the user's that was named is that file, not all whose names begin so.
+        yield behind.head(prefix.key), Path(Path(prefix.key).name)
+        return
     for info in store.list(prefix):
         yield info, _relative(plan, _below(prefix.key, info.uri.key))
 
@@ -109,13 +128,14 @@ def _manifest(store: DiskStore, plan: InputPlan) -> Iterator[tuple[ObjectInfo, P
         with store.open(uri) as stream:
             head, *names = json.load(stream)
         prefix = head["prefix"]
+        uris = [S3Uri.parse(prefix + name) for name in names]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"Input {plan.name!r}: {uri} is no manifest ({error}).",
             hint='Expected JSON: [{"prefix": "s3://bucket/prefix/"}, "key-1", "key-2", …].',
         ) from error
-    for name in names:
-        yield store.head(S3Uri.parse(prefix + name)), _relative(plan, name)
+    for name, item in zip(names, uris, strict=True):
+        yield store.head(item), _relative(plan, name)
 
 
 def _below(prefix: str, key: str) -> str:
