@@ -59,7 +59,8 @@ def _first_number(pattern: re.Pattern[str], forms: Iterable[str]) -> float | Non
 
 
 def _number(text: str | None) -> float | None:
+    """A capture as number. `(\\S+)`, the built-in images' own, runs on over a TAB's `#011`."""
     try:
-        return float(text) if text is not None else None
+        return float(text.partition("#011")[0]) if text is not None else None
     except ValueError:
         return None
