@@ -15,7 +15,7 @@ from sagedock.launch import source
 from sagedock.launch.job import LaunchedJob
 from sagedock.launch.session import Session
 from sagedock.launch.upload import Upload
-from sagedock.local.records import Kind
+from sagedock.local.records import Kind, Status
 from sagedock.store.uri import SCHEME, S3Uri
 
 _LOG_LEVEL = 20
@@ -209,13 +209,13 @@ class Estimator:
         """URI of the latest job's model.tar.gz; a file:// URI where the output is a folder."""
         if self.latest_training_job is None:
             raise UsageError("There is no model yet.", hint="Train first: estimator.fit(…).")
-        artifacts = self.latest_training_job.describe().get("ModelArtifacts")
-        if not artifacts:
+        answer = self.latest_training_job.describe()
+        if answer["TrainingJobStatus"] not in {Status.COMPLETED, Status.STOPPED}:
             raise UsageError(
                 f"Training job {self.latest_training_job.name} has no model (yet).",
                 hint="Wait for it: estimator.latest_training_job.wait().",
             )
-        return self.sagemaker_session.shown(artifacts["S3ModelArtifacts"])
+        return self.sagemaker_session.shown(answer["ModelArtifacts"]["S3ModelArtifacts"])
 
     @classmethod
     def attach(cls, training_job_name: str, sagemaker_session: Session | None = None) -> Estimator:

@@ -39,6 +39,13 @@ def training_output(request: Mapping[str, Any], job_name: str) -> S3Uri:
     return S3Uri.parse(request["OutputDataConfig"]["S3OutputPath"]).join(job_name, "output")
 
 
+def model_uri(request: Mapping[str, Any], job_name: str) -> str:
+    """Where a training job's model goes: model.tar.gz, or a prefix with CompressionType NONE."""
+    whole = request["OutputDataConfig"].get("CompressionType") == "NONE"
+    output = training_output(request, job_name)
+    return f"{output.join('model')}/" if whole else str(output.join("model.tar.gz"))
+
+
 def upload_model(
     store: DiskStore, container: Container, request: Mapping[str, Any], job_name: str
 ) -> Uploaded:

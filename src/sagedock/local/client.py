@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,7 @@ class LocalSageMaker:
             filters.get("SortBy", ""), "CreationTime"
         )
         rows.sort(key=lambda row: row[key], reverse=filters.get("SortOrder") != "Ascending")
-        start = int(filters.get("NextToken", "0"))
+        start = _start(filters.get("NextToken", "0"))
         end = start + filters.get("MaxResults", _PAGE)
         more = {"NextToken": str(end)} if end < len(rows) else {}
         return {member: rows[start:end], **more}
@@ -287,6 +288,12 @@ def _asked_to_stop(state: JobState, now: float) -> JobState:
     return replace(state, status=Status.STOPPING).enter("Stopping", "Stopping the job", now)
 
 
+def _start(token: str) -> int:
+    if not token.isdecimal():
+        raise ValidationError(f"NextToken {token!r} is none that a list call has given.")
+    return int(token)
+
+
 def _passes(row: Answer, word: str, filters: Mapping[str, Any]) -> bool:
     contains = filters.get("NameContains", "").lower()
     status = filters.get("StatusEquals", row[f"{word}Status"])
@@ -299,8 +306,16 @@ def _passes(row: Answer, word: str, filters: Mapping[str, Any]) -> bool:
         contains in row[f"{word}Name"].lower()
         and row[f"{word}Status"] == status
         and all(
-            (row[key] - filters[name]).total_seconds() * sign > 0
+            (row[key] - _moment(filters[name])).total_seconds() * sign > 0
             for name, key, sign in times
             if name in filters
         )
     )
+
+
+def _moment(value: Any) -> datetime:
+    """A time in any of the forms that botocore takes: datetime, ISO text, seconds."""
+    from botocore.utils import parse_to_aware_datetime
+
+    moment: datetime = parse_to_aware_datetime(value)
+    return moment

@@ -3,10 +3,13 @@ filled in, as clients rely on them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sagedock.contract.processing import max_seconds
+from sagedock.local.artifacts import model_uri
 from sagedock.local.records import Job, Kind, Transition
 
 Answer = dict[str, Any]
@@ -38,7 +41,6 @@ def _end_word(job: Job) -> str:
 
 def _training(job: Job) -> Answer:
     request, state = job.request, job.state
-    seconds = int((state.ended or 0) - (state.started or 0)) if state.ended and state.started else 0
     return {
         "TrainingJobName": job.name,
         "TrainingJobArn": job.arn,
@@ -57,7 +59,11 @@ def _training(job: Job) -> Answer:
             "KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"],
         },
         "ResourceConfig": dict(request["ResourceConfig"]),
-        "StoppingCondition": dict(request["StoppingCondition"]),
+        "StoppingCondition": {"MaxRuntimeInSeconds": max_seconds(request)},
+        # Required in the answer: until the job has ended, it is the place where the model goes.
+        "ModelArtifacts": {
+            "S3ModelArtifacts": state.model_artifacts or model_uri(request, job.name)
+        },
         "CreationTime": _time(job.created),
         "LastModifiedTime": _time(state.modified),
         "SecondaryStatusTransitions": [_transition(item) for item in state.transitions],
@@ -67,10 +73,8 @@ def _training(job: Job) -> Answer:
         ),
         "EnableManagedSpotTraining": False,
         "ProfilingStatus": "Disabled",
-        "TrainingTimeInSeconds": seconds,
-        "BillableTimeInSeconds": 0,
         **_given(
-            ModelArtifacts=state.model_artifacts and {"S3ModelArtifacts": state.model_artifacts},
+            TrainingTimeInSeconds=_training_seconds(job),
             FailureReason=state.failure_reason,
             TrainingStartTime=_time(state.started),
             TrainingEndTime=_time(state.ended),
@@ -83,6 +87,13 @@ def _training(job: Job) -> Answer:
             VpcConfig=request.get("VpcConfig"),
         ),
     }  # fmt: skip
+
+
+def _training_seconds(job: Job) -> int | None:
+    """Whole seconds, at least one; None before the start. Nothing is billed: that is left out."""
+    if job.state.started is None:
+        return None
+    return max(1, round((job.state.ended or time.time()) - job.state.started))
 
 
 def _channel(item: Mapping[str, Any]) -> Answer:

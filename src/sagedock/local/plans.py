@@ -112,7 +112,7 @@ def _training(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPla
             MetricDefinition(name=item["Name"], regex=item["Regex"])
             for item in algorithm.get("MetricDefinitions", ())
         ),
-        max_seconds=request["StoppingCondition"].get("MaxRuntimeInSeconds", 86400),
+        max_seconds=processing_contract.max_seconds(request),
         stop_signal="SIGTERM",
     )
 

@@ -6,6 +6,7 @@ mean nothing on one machine and are said to have no effect.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -68,8 +69,17 @@ def _training(request: Mapping[str, Any]) -> Iterator[str]:
     if resources.get("InstanceGroups"):
         yield "instance groups (ResourceConfig.InstanceGroups)"
     yield from _hosts(resources.get("InstanceCount", 1))
+    for item in algorithm.get("MetricDefinitions", ()):
+        yield from _regex(item)
     for item in request.get("InputDataConfig", ()):
         yield from _channel(item, item.get("InputMode", algorithm["TrainingInputMode"]))
+
+
+def _regex(item: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        re.compile(item["Regex"])
+    except re.error as error:
+        yield f"metric {item['Name']!r} with the regular expression {item['Regex']!r} ({error})"
 
 
 def _channel(item: Mapping[str, Any], mode: str) -> Iterator[str]:
