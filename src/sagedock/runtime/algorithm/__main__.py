@@ -5,6 +5,7 @@ Turns errors into a failure file, words on standard error and exit code 1. Knows
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -37,4 +38,7 @@ def _unexpected(paths: MLPaths, cause: str) -> int:
 
 
 if __name__ == "__main__":
+    # OpenMP's threads spin while they wait; beside another job on the same cores that costs many
+    # times what it gains. libgomp reads this once, when XGBoost is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(door.paths_here()))
