@@ -7,11 +7,16 @@ are run.
 from __future__ import annotations
 
 import os
+import shutil
+import threading
+import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
-from sagedock.cli.lines import settled
+import click
+
+from sagedock.cli.lines import harmless, settled
 from sagedock.cli.printing import moment
 from sagedock.local.execution import Listener
 
@@ -21,6 +26,9 @@ if TYPE_CHECKING:
 
 _STOPPING = "Stopping"
 _AGAIN = "Ctrl-C again ends it at once"
+_CLEAR = "\r\x1b[K"
+_FRAMES, _ASCII_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
+_TURN_SECONDS = 0.1
 
 
 class Show(Listener, AbstractContextManager["Show"], Protocol):
@@ -65,33 +73,31 @@ class PlainShow:
         if self._gone:
             return
         try:
-            print(text, file=self._stream, flush=True)
+            click.echo(text, file=self._stream)  # colours only where they can be seen
         except OSError:  # the reader went away, the disk is full: the job goes on
-            self._gone = True
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        self._gone = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 class TerminalShow(PlainShow):
-    """The log scrolls above one line that says what the job is doing and for how long."""
+    """The log scrolls above one line that says what the job is doing and for how long.
+
+    Written by hand: a live display of rich's costs 0.4 ms a line, and jobs print many.
+    """
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
         super().__init__(stream, quiet=quiet)
-        self._progress = Progress(
-            SpinnerColumn(finished_text=" "),
-            TextColumn("{task.description}", markup=False),
-            TimeElapsedColumn(),
-            console=Console(file=stream, highlight=False, markup=False),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._task = self._progress.add_task("Starting", total=None)
+        self._colour = not os.environ.get("NO_COLOR")
+        self._frames = _FRAMES if "utf" in (stream.encoding or "").lower() else _ASCII_FRAMES
+        self._text, self._began = "Starting", time.monotonic()
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._turn, name="sagedock-status", daemon=True)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._thread.start()
         return self
 
     def __exit__(
@@ -100,19 +106,35 @@ class TerminalShow(PlainShow):
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._over.set()
+        self._thread.join()
+        self._put(_CLEAR)
 
     def status(self, job: Job) -> None:
         """The moving line says it."""
         entered = job.state.transitions[-1]
-        text = _AGAIN if entered.status == _STOPPING else job.name
-        self._progress.update(self._task, description=f"{entered.status} · {text}")
+        self._text = f"{entered.status} - {_AGAIN if entered.status == _STOPPING else job.name}"
 
     def _write(self, text: str) -> None:
-        from rich.text import Text
+        with self._lock:
+            self._put(f"{_CLEAR}{harmless(text, colour=self._colour)}\n{self._line()}")
 
-        if not self._gone:
-            try:
-                self._progress.console.print(Text.from_ansi(text), soft_wrap=True)
-            except OSError:  # the terminal was closed
-                self._gone = True
+    def _turn(self) -> None:
+        while not self._over.wait(_TURN_SECONDS):
+            with self._lock:
+                self._put(f"{_CLEAR}{self._line()}")
+
+    def _line(self) -> str:
+        seconds = time.monotonic() - self._began
+        frame = self._frames[int(seconds / _TURN_SECONDS) % len(self._frames)]
+        width = shutil.get_terminal_size().columns - 1
+        return f"{frame} {self._text}  {seconds:.0f} s"[:width]
+
+    def _put(self, text: str) -> None:
+        if self._gone:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:  # the terminal was closed: the job goes on
+            self._fall_silent()

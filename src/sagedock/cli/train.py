@@ -46,6 +46,8 @@ def train(**options: Any) -> None:
     from sagedock.cli.launching import launch
     from sagedock.local.records import Kind
 
+    if options["source_dir"] and not options["entry_point"]:
+        raise click.UsageError("--source-dir needs --entry-point: the script in it to be run.")
     types = content_types(options["content_types"], options["input"])
     launch(Kind.TRAINING, options, lambda session: _prepare(session, options, types))
 
