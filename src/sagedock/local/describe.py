@@ -54,7 +54,6 @@ def _training(job: Job) -> Answer:
             ),
         },
         "RoleArn": request["RoleArn"],
-        "InputDataConfig": [_channel(item) for item in request.get("InputDataConfig", ())],
         "OutputDataConfig": {
             "KmsKeyId": "", "CompressionType": "GZIP", **request["OutputDataConfig"],
         },
@@ -74,6 +73,7 @@ def _training(job: Job) -> Answer:
         "EnableManagedSpotTraining": False,
         "ProfilingStatus": "Disabled",
         **_given(
+            InputDataConfig=[_channel(item) for item in request.get("InputDataConfig", ())],
             TrainingTimeInSeconds=_training_seconds(job),
             FailureReason=state.failure_reason,
             TrainingStartTime=_time(state.started),
