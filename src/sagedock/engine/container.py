@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ _OVERLAP = timedelta(seconds=3)
 """How far back reading is resumed: two streams of one container may be stamped out of order."""
 
 _RETRY_SECONDS = 0.1
+_HEADER = struct.Struct(">BxxxL")
 
 
 class Container:
@@ -87,16 +89,20 @@ class Container:
         yield from memory.new(self._lines(follow=False, since=memory.since()))
 
     def _lines(self, *, follow: bool, since: float | None) -> Iterator[LogLine]:
-        options: dict[str, Any] = {"since": since} if since else {}
+        options: dict[str, Any] = {"since": f"{since:.9f}"} if since else {}
+        options |= {"stdout": 1, "stderr": 1, "timestamps": 1, "follow": int(follow)}
+        # docker-py's own `logs` doesn't tell the two streams apart: long lines would be mixed up.
+        address = f"{self._client.base_url}/v{self._client.api_version}"
         try:
-            frames = self._client.logs(
-                self.id, stream=True, follow=follow, timestamps=True, **options
+            answer = self._client.get(
+                f"{address}/containers/{self.id}/logs", params=options, stream=True, timeout=None
             )
-            yield from _joined(frames)
+            with answer:
+                if answer.status_code != requests.codes.ok:
+                    raise EngineError(f"Logs of {self.name} can't be read: {answer.text.strip()}")
+                yield from _joined(_frames(answer.iter_content(None)), whole_only=follow)
         except (requests.RequestException, urllib3.exceptions.HTTPError):
             return
-        except APIError as error:
-            raise EngineError(f"Logs of {self.name} can't be read: {error.explanation}") from error
 
     def fetch(self, path: str) -> Iterator[bytes] | None:
         """A tar stream of `path`, its entries below its last name; None where there is no such
@@ -187,18 +193,36 @@ def _moment(stamp: str) -> datetime:
     return datetime.fromisoformat(stamp[:19]).replace(tzinfo=UTC)
 
 
-def _joined(frames: Iterable[bytes]) -> Iterator[LogLine]:
+def _frames(chunks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Number of the stream and payload of each frame of the engine's log format. A frame that is
+    cut off is left out: it comes again when reading is resumed."""
+    rest = b""
+    for chunk in chunks:
+        rest = rest + chunk if rest else chunk
+        start, length = 0, len(rest)
+        while length - start >= _HEADER.size:
+            stream, size = _HEADER.unpack_from(rest, start)
+            end = start + _HEADER.size + size
+            if end > length:
+                break
+            yield stream, rest[start + _HEADER.size : end]
+            start = end
+        rest = rest[start:]
+
+
+def _joined(frames: Iterable[tuple[int, bytes]], *, whole_only: bool) -> Iterator[LogLine]:
     """Lines from the engine's frames: one frame is one log entry, `<stamp> <text>`, and a line of
-    more than 16 KB comes in several, only the last of which ends with a line break."""
-    stamp, pieces = "", list[bytes]()
-    for frame in frames:
+    more than 16 KB comes in several, only the last of which ends with a line break; entries of the
+    other stream may come in between. A follower may be cut off in a line: `whole_only`."""
+    open_lines: dict[int, tuple[str, list[bytes]]] = {}
+    for stream, frame in frames:
         moment, _, text = frame.partition(b" ")
-        stamp = stamp or moment.decode()
+        stamp, pieces = open_lines.setdefault(stream, (moment.decode(), []))
         pieces.append(text)
         if text.endswith(b"\n"):
             yield LogLine(stamp=stamp, text=_decoded(pieces))
-            stamp, pieces = "", []
-    if pieces:
+            del open_lines[stream]
+    for stamp, pieces in () if whole_only else open_lines.values():
         yield LogLine(stamp=stamp, text=_decoded(pieces))
 
 

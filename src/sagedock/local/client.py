@@ -118,10 +118,10 @@ class LocalSageMaker:
             return Execution(self._shop(), job, listener).run()
         return self._follow(job, listener)
 
-    def take_over(self, kind: Kind, name: str) -> None:
-        """Become the owner of a job that a caller (alive or dead) has left to this process, and
+    def take_over(self, kind: Kind, name: str, giver: Owner) -> None:
+        """Become the owner of a job that `giver` (alive or dead) has left to this process, and
         run it. Does nothing where the job has ended or a third process was faster."""
-        job = self._records.get(kind, name)
+        job = replace(self._records.get(kind, name), owner=giver)
         if self._records.claim(job, Owner.me()):
             Execution(self._shop(), self._records.get(kind, name)).run()
 
@@ -180,7 +180,7 @@ class LocalSageMaker:
         if self._attended:
             self._waiting.add((kind, name))
         else:
-            owner.spawn(self.settings.data, job, self._folder(job) / "runner.log")
+            owner.spawn(self.settings, job, self._folder(job) / "runner.log")
         return job
 
     def _check_writable(self, uri: str) -> None:
@@ -254,7 +254,7 @@ class LocalSageMaker:
         if not job.is_running or (job.owner and job.owner.is_alive()):
             return job
         if self._records.claim(job, Owner.me()):
-            owner.spawn(self.settings.data, job, self._folder(job) / "runner.log")
+            owner.spawn(self.settings, job, self._folder(job) / "runner.log")
         return self._records.get(job.kind, job.name)
 
     def _list(self, operation: str, member: str, kind: Kind, filters: Mapping[str, Any]) -> Answer:

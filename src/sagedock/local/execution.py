@@ -86,6 +86,10 @@ class Workshop:
         return self.folder(job) / "logs" / f"{HOST}.log"
 
 
+class _StoppedEarlyError(Exception):
+    """Somebody asked for a stop before the container was started."""
+
+
 class Execution:
     """One run of one job. `run` returns the job as it ended."""
 
@@ -106,9 +110,14 @@ class Execution:
             self._finish(container, *self._attend(container))
         except SagedockError as error:
             self._fail(error)
+        except _StoppedEarlyError:
+            self._end(Status.STOPPED, "Stopped")
         except Exception as error:
-            # Our own fault. Without an end in the record the job would be taken up again for ever.
+            # Our own fault. Without an end in the record the job would be taken up again for ever;
+            # where not even that can be written, the container is all that is left of the job.
+            self._keep_container = True
             self._end(Status.FAILED, "Failed", f"InternalServerError: {error!r}")
+            self._keep_container = False
             raise
         except KeyboardInterrupt:
             self._interrupted = True
@@ -129,17 +138,21 @@ class Execution:
             return left
         if left:
             left.remove()
+        elif self._job.state.container:
+            raise JobFailedError(
+                f"InternalServerError: container {name} was removed while the job ran."
+            )
         return self._start_new()
 
     def _start_new(self) -> Container:
         self._enter("Starting")
         shutil.rmtree(self._inputs, ignore_errors=True)
         self._enter("Downloading")
-        mounts = channels.lay(self._shop.store, inputs(self._job), self._inputs)
-        plan = self._plan(mounts)
+        plan = self._plan(self._laid_inputs())
         container = self._shop.engine.create(plan.container)
         try:
             self._fill(container, plan)
+            self._heed_stop()
             self._enter("Training")
             self._update(lambda s: replace(s, container=container.id, started=time.time()))
             container.start()
@@ -147,6 +160,20 @@ class Execution:
             container.remove()
             raise
         return container
+
+    def _heed_stop(self) -> None:
+        """A program that has just been started, as PID 1, does not hear a signal yet (A6.2)."""
+        if self._shop.records.stop_requested(self._job):
+            raise _StoppedEarlyError
+
+    def _laid_inputs(self) -> list[Mount]:
+        try:
+            return channels.lay(self._shop.store, inputs(self._job), self._inputs)
+        except OSError as error:
+            raise OutputError(
+                f"Inputs can't be laid down in {self._inputs}: {error.strerror}.",
+                hint="Free some space, or name another data folder with SAGEDOCK_DATA.",
+            ) from error
 
     def _plan(self, mounts: list[Mount]) -> JobPlan:
         around = Surroundings(
@@ -191,7 +218,8 @@ class Execution:
                 state = self._waited(container, watcher)
         finally:
             log.close()
-        self._update(lambda s: replace(s, metrics=_metrics(scanner)))
+        notes = (f"The log has a gap: {log.broken.strerror}",) if log.broken else ()
+        self._update(lambda s: replace(s, metrics=_metrics(scanner), notes=(*s.notes, *notes)))
         return state, watcher.reason
 
     def _read_log(

@@ -6,20 +6,32 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sagedock.local.process import Owner
 from sagedock.local.records import Job
+from sagedock.local.settings import LocalSettings
+
+_DETACH = 'exec 3<&0; "$@" <&3 3<&- &'
+"""A shell that leaves the command it was given to itself: a runner is nobody's child, so that its
+caller has no zombie to reap. The shell gives such a command no standard input unless told to."""
 
 
-def spawn(data: Path, job: Job, log: Path) -> None:
-    """Start a runner for `job`; it claims the job from this process. What goes wrong in the
-    runner itself is written to `log`."""
+def spawn(settings: LocalSettings, job: Job, log: Path) -> None:
+    """Start a runner for `job`; it claims the job from this process, and only from this one.
+
+    This process' settings go along through a pipe: they may hold credentials of a proxy, which
+    belong neither on a command line nor in a file. What goes wrong in the runner itself is written
+    to `log`.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "sagedock.local.runner", str(data), job.kind, job.name]
+    owner = Owner.me()
+    command = [sys.executable, "-m", "sagedock.local.runner", job.kind, job.name]
     with log.open("ab") as stream:
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
+        subprocess.run(
+            ["/bin/sh", "-c", _DETACH, "sh", *command, str(owner.pid), owner.started],
+            input=settings.to_json().encode(),
             stdout=stream,
             stderr=stream,
             start_new_session=True,
             cwd="/",
+            check=True,
         )

@@ -114,6 +114,7 @@ def _training(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPla
         ),
         max_seconds=processing_contract.max_seconds(request),
         stop_signal="SIGTERM",
+        grace=_grace(around),
     )
 
 
@@ -179,7 +180,13 @@ def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobP
         ),
         max_seconds=processing_contract.max_seconds(request),
         stop_signal="SIGINT",  # C3, J15: the documented one
+        grace=_grace(around),
     )
+
+
+def _grace(around: Surroundings) -> float:
+    given = around.settings.stop_grace
+    return TRAINING_GRACE if given is None else given
 
 
 def _inside_mount(path: str, mounts: Sequence[Mount]) -> bool:

@@ -6,6 +6,7 @@ The only place below the command line that reads the environment.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -33,7 +34,8 @@ class LocalSettings:
 
     `shm_bytes` overrides the size of /dev/shm that goes with a job's instance type.
     `container_environment` reaches every container that has a network, below the job's own
-    Environment; `ca_bundle` is mounted there and named by the usual variables.
+    Environment; `ca_bundle` is mounted there and named by the usual variables. `stop_grace`
+    overrides the seconds between the stop signal and SIGKILL.
     """
 
     data: Path
@@ -42,15 +44,17 @@ class LocalSettings:
     ca_bundle: Path | None = None
     container_environment: Mapping[str, str] = field(default_factory=dict)
     shm_bytes: int | None = None
+    stop_grace: float | None = None
 
     @classmethod
     def from_environment(
         cls, environment: Mapping[str, str] | None = None, *, data: Path | None = None
     ) -> LocalSettings:
-        """Settings from SAGEDOCK_DATA, SAGEDOCK_ACCOUNT, SAGEDOCK_SHM_SIZE, AWS_REGION, the usual
-        variables for certificates, proxies and package indexes. Bad values raise UsageError."""
+        """Settings from SAGEDOCK_DATA, SAGEDOCK_ACCOUNT, SAGEDOCK_SHM_SIZE, SAGEDOCK_STOP_GRACE,
+        AWS_REGION, the usual variables for certificates, proxies and package indexes. Bad values
+        raise UsageError."""
         env = os.environ if environment is None else environment
-        shm = env.get("SAGEDOCK_SHM_SIZE")
+        shm, grace = env.get("SAGEDOCK_SHM_SIZE"), env.get("SAGEDOCK_STOP_GRACE")
         return cls(
             data=data or _data_folder(env),
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or cls.region,
@@ -58,7 +62,28 @@ class LocalSettings:
             ca_bundle=_ca_bundle(env),
             container_environment={k: env[k] for k in (*_INDEX, *_PROXY) if env.get(k)},
             shm_bytes=_bytes("SAGEDOCK_SHM_SIZE", shm) if shm else None,
+            stop_grace=_seconds("SAGEDOCK_STOP_GRACE", grace) if grace else None,
         )
+
+    def to_json(self) -> str:
+        """These settings as text, for a process of our own."""
+        members = vars(self) | {
+            "data": str(self.data.absolute()),
+            "ca_bundle": self._bundle(),
+            "container_environment": dict(self.container_environment),
+        }
+        return json.dumps(members)
+
+    @classmethod
+    def from_json(cls, text: str) -> LocalSettings:
+        """Read what `to_json` wrote."""
+        members = json.loads(text)
+        bundle = members.pop("ca_bundle")
+        data = Path(members.pop("data"))
+        return cls(data=data, ca_bundle=Path(bundle) if bundle else None, **members)
+
+    def _bundle(self) -> str | None:
+        return str(self.ca_bundle) if self.ca_bundle else None
 
     def machine_environment(self) -> dict[str, str]:
         """Variables for containers with a network."""
@@ -102,3 +127,9 @@ def _bytes(name: str, text: str) -> int:
     if not match:
         raise UsageError(f"{name} is {text!r}: expected a size such as 512m or 8g.")
     return int(match.group(1)) * _UNITS[match.group(2)]
+
+
+def _seconds(name: str, text: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text.strip()):
+        raise UsageError(f"{name} is {text!r}: expected seconds, such as 30.")
+    return float(text)
