@@ -4,7 +4,8 @@
 #
 #   docker/ensure-base.sh [IMAGE]          default debian:bookworm-slim
 #
-# SAGEDOCK_DEBIAN_MIRROR   where debootstrap takes packages from (default: debootstrap's own)
+# SAGEDOCK_DEBIAN_MIRROR    where debootstrap takes packages from (default: debootstrap's own)
+# SAGEDOCK_DEBIAN_KEYRING   Debian's keys, which packages are checked with
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=docker/lib.sh
@@ -13,6 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 image=${1:-debian:bookworm-slim}
 suite=${image#debian:}
 suite=${suite%-slim}
+keyring=${SAGEDOCK_DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 work="" # our temporary folder, and in it the image's files
 root=""
 
@@ -28,7 +30,8 @@ cleanup() {
 pull() {
   local limit=()
   have timeout && limit=(timeout 120)
-  "${limit[@]}" docker pull -q "$image" >/dev/null 2>&1
+  # macOS' bash calls an empty array unset
+  ${limit[@]+"${limit[@]}"} docker pull -q "$image" >/dev/null 2>&1
 }
 
 ensure_debootstrap() {
@@ -40,12 +43,15 @@ ensure_debootstrap() {
     "see whether 'docker pull $image' works"
   is_root || die "the image $image can not be pulled, and making it here needs root" \
     "see whether 'docker pull $image' works, or run: sudo $0"
-  if ! have debootstrap; then
-    can_install || die "the image $image can not be pulled, and debootstrap, which can make it, is missing" \
-      "install the package debootstrap, then run this again"
-    apt_update_once
-    apt_install debootstrap || die "debootstrap could not be installed" "apt-get install debootstrap"
-  fi
+  # without Debian's keys, as on Ubuntu, debootstrap would take packages from anybody
+  local missing=()
+  have debootstrap || missing+=(debootstrap)
+  [ -e "$keyring" ] || missing+=(debian-archive-keyring)
+  [ "${#missing[@]}" = 0 ] && return 0
+  can_install || die "the image $image can not be pulled, and to make it, this is missing: ${missing[*]}" \
+    "install it, then run this again"
+  apt_update_once
+  apt_install "${missing[@]}" || die "${missing[*]} could not be installed" "apt-get install ${missing[*]}"
 }
 
 check_architecture() {
@@ -60,13 +66,14 @@ bootstrap() {
   local log="$work/log" mirror=()
   [ -n "${SAGEDOCK_DEBIAN_MIRROR:-}" ] && mirror=("$SAGEDOCK_DEBIAN_MIRROR")
   say "making $image with debootstrap (about a minute)"
-  if ! debootstrap --variant=minbase "$suite" "$root" "${mirror[@]}" </dev/null >"$log" 2>&1; then
+  if ! debootstrap --variant=minbase --keyring="$keyring" "$suite" "$root" "${mirror[@]}" </dev/null >"$log" 2>&1; then
     tail -n 20 "$log" "$root/debootstrap/debootstrap.log" >&2 2>/dev/null || true
     die "debootstrap failed" "if the packages can not be reached, name a mirror: SAGEDOCK_DEBIAN_MIRROR=<address> $0"
   fi
 }
 
-in_root() { chroot "$root" env -i PATH="$PATH" DEBIAN_FRONTEND=noninteractive http_proxy="${http_proxy:-}" "$@"; }
+in_root() { chroot "$root" env -i PATH="$PATH" DEBIAN_FRONTEND=noninteractive http_proxy="${http_proxy:-}" \
+    https_proxy="${https_proxy:-}" "$@"; }
 
 # Suites for updates and security fixes, derived from the mirror debootstrap used.
 updates() {

@@ -23,12 +23,15 @@ $pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-
 
 site=$root$($python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
-# Tests, headers, sources of extensions and launchers for Windows are nothing that a program here
-# imports, and symbols nothing that it runs. Licences and type stubs stay. Libraries under *.libs/ must not be stripped: their
-# headers were rewritten when the wheel was made, and numpy would no longer load.
-find "$site" -depth -type d \( -name tests -o -name test -o -name include \) -exec rm -rf {} +
+# Tests and their tools, headers, sources of extensions, launchers for Windows and botocore's
+# examples (read only when its documentation is built) are nothing that a program here imports, and
+# symbols nothing that it runs. Licences and type stubs stay. Libraries under *.libs/ must not be
+# stripped: their headers were rewritten when the wheel was made, and numpy would no longer load.
+find "$site" -depth -type d \( -name tests -o -name test -o -name include \
+  -o -path '*/gevent/testing' -o -path '*/xgboost/testing' \) -exec rm -rf {} +
 find "$site" -type f \( -name '*.[acho]' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.pyx' \
-  -o -name '*.pxd' -o -name '*.pxi' -o -name '*.tp' -o -name '*.exe' \) -delete
+  -o -name '*.pxd' -o -name '*.pxi' -o -name '*.tp' -o -name '*.exe' -o -name 'examples-1.json*' \
+  -o -name conftest.py \) -delete
 find "$site" -type f -name '*.so*' ! -path '*.libs/*' -exec strip --strip-unneeded {} +
 
 # With time stamps, not hashes: a module edited in place must still be seen.

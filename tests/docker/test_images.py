@@ -260,6 +260,11 @@ def test_programs_on_path(name, images, docker_cli):
     assert absent.stdout == ""
 
 
+def test_distutils_is_there_as_python_3_11_has_it(images, docker_cli):
+    code = "from distutils.util import strtobool; print(strtobool('yes'))"
+    assert python(docker_cli, images["processing"], code, "--env", "PYTHONWARNINGS=ignore") == "1"
+
+
 def test_train_is_ours(images, docker_cli):
     found = docker_cli("run", "--rm", images["training"], "sh", "-c", "head -3 $(which train)")
     assert "sagedock" in found.stdout
@@ -350,3 +355,42 @@ forest = RandomForestClassifier(5).fit(table[["x"]], table["y"])
 print(booster.num_boosted_rounds(), len(forest.estimators_))
 """
     assert python(docker_cli, images["processing"], code) == "2 5"
+
+
+WALK = """
+import contextlib, importlib, io, sys, sysconfig, warnings
+from pathlib import Path
+site = Path(sysconfig.get_path("purelib"))
+names = set()
+for source in site.rglob("*.py"):
+    parts = source.relative_to(site).with_suffix("").parts
+    names.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+names = sorted(n for n in names if n.isascii() and n.split(".")[0] not in ("gevent", "sagedock"))
+warnings.simplefilter("ignore")
+lost, seen = [], 0
+for name in names:
+    if "__main__" in name or "-" in name or name.startswith("pip._vendor"):
+        continue
+    seen += 1
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        top = (error.name or "").split(".")[0]
+        if (site / top).exists():
+            lost.append(f"{name} wants {error.name}")
+    except BaseException:
+        pass
+print(seen > 2000, lost)
+"""
+
+
+def test_no_module_lost_what_it_imports(images, docker_cli):
+    """Every module of every package: without what other systems or optional packages bring, only
+    a benchmark of protobuf's (its wheel lacks it) and a generator of scipy's own test data miss
+    something."""
+    assert python(docker_cli, images["training"], WALK) == (
+        "True ['google.protobuf.internal.json_format_benchmark wants google.protobuf.json', "
+        "'psutil._pswindows wants psutil._psutil_windows', "
+        "'scipy.special._precompute.hyp2f1_data wants scipy.special.tests']"
+    )

@@ -23,6 +23,7 @@ class Machine:
         self.temporary = folder / "temporary"
         self.repository = folder / "repository"
         self.log = folder / "calls"
+        self.variables: dict[str, str] = {}
         for path in (self.bin, self.temporary, self.repository):
             path.mkdir()
         shutil.copytree(DOCKER, self.repository / "docker")
@@ -49,6 +50,7 @@ class Machine:
             "HOME": str(self.folder),
             "TMPDIR": str(self.temporary),
             **keep,
+            **self.variables,
             **variables,
         }
 

@@ -9,7 +9,7 @@ import pytest
 
 NO_SUCH = 'echo "Error: No such image" >&2; exit 1'
 TREE = """
-cd "$3"
+cd "$4"
 mkdir -p etc/apt/apt.conf.d etc/dpkg/dpkg.cfg.d usr/sbin bin tmp var/tmp var/log var/lib/dpkg
 mkdir -p usr/share/{doc/bash,man/man1,locale/de} var/lib/apt/lists var/cache/{apt,debconf,ldconfig}
 echo "deb http://mirror.invalid/debian bookworm main" >etc/apt/sources.list
@@ -33,6 +33,7 @@ def engine(machine):
         f'"pull -q") exit 1 ;; "version --format") echo amd64 ;;\n'
         f'"import -c") cat >"{image}" ;; esac',
     )
+    machine.variables["SAGEDOCK_DEBIAN_KEYRING"] = str(machine.folder)
     machine.has("dpkg", "echo amd64")
     machine.has("chroot", "true")
     machine.has("umount", "exit 1")
@@ -87,7 +88,18 @@ def test_another_image_than_debians_is_not_made(machine):
 def test_without_debootstrap_and_apt(machine):
     done = machine.run("ensure-base.sh")
     assert done.returncode == 1
-    assert "install the package debootstrap" in done.stderr
+    assert "this is missing: debootstrap" in done.stderr
+
+
+def test_debians_keys_are_needed_too(machine, engine):
+    machine.has("debootstrap", TREE)
+    machine.has("apt-get", "true")
+    keyring = str(machine.folder / "no-keys")
+    done = machine.run("ensure-base.sh", SAGEDOCK_DEBIAN_KEYRING=keyring)
+    assert done.returncode == 0, done.stderr
+    assert machine.calls("apt-get")[-1].endswith(" debian-archive-keyring")
+    assert f"--keyring={keyring} bookworm" in machine.calls("debootstrap")[0]
+    assert engine.exists()
 
 
 @pytest.mark.usefixtures("engine")
@@ -132,7 +144,7 @@ def test_a_mirror_can_be_named(machine):
 
 @pytest.mark.usefixtures("engine")
 def test_a_failure_shows_why_and_leaves_nothing(machine):
-    machine.has("debootstrap", 'mkdir -p "$3/usr"; echo "E: Couldn\'t download packages"; exit 1')
+    machine.has("debootstrap", 'mkdir -p "$4/usr"; echo "E: Couldn\'t download packages"; exit 1')
     done = machine.run("ensure-base.sh")
     assert done.returncode == 1
     assert "Couldn't download packages" in done.stderr
@@ -143,7 +155,7 @@ def test_a_failure_shows_why_and_leaves_nothing(machine):
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_leaves_nothing(machine, sent, code):
-    machine.has("debootstrap", 'mkdir -p "$3/usr/share"; sleep 30')
+    machine.has("debootstrap", 'mkdir -p "$4/usr/share"; sleep 30')
     process = machine.start("ensure-base.sh")
     for _ in range(200):
         if any(machine.temporary.glob("sagedock-base.*/root/usr/share")):
