@@ -13,8 +13,9 @@ from training_container import engine, job  # noqa: F401  (fixtures of several f
 
 import sagedock
 from sagedock.errors import SagedockError
-from sagedock.images import IMAGES, build, find_root
+from sagedock.images import build, find_root
 
+NAMES = ("base", "training", "processing")
 HERE = Path(__file__).parent
 Docker = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -31,7 +32,7 @@ def images() -> Mapping[str, str]:
     """The project's images, up to date: name -> tag. Without them nothing here can be tested, so
     the whole run ends, and as a failure."""
     try:
-        built = build(IMAGES, root=find_root(), version=sagedock.__version__, environ=os.environ)
+        built = build(NAMES, root=find_root(), version=sagedock.__version__, environ=os.environ)
     except SagedockError as error:
         pytest.exit(f"tests in containers were asked for, and can't run: {error}", returncode=1)
     return {image.name: image.tags[0] for image in built}

@@ -13,7 +13,6 @@ from sagedock.images import IMAGES, build
 from sagedock.images.clients import candidates
 from sagedock.images.plan import OS_IMAGE
 
-
 PAIR = ("training", "processing")
 """With what they stand on, four images."""
 
