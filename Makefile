@@ -18,7 +18,7 @@ setup: ## .venv with the project in it
 images: setup ## a Docker engine, the OS image, and the images base, training and processing
 	@docker/ensure-engine.sh
 	@docker/ensure-base.sh
-	@$(python) -m sagedock.images base training processing
+	@.venv/bin/sagedock build base training processing
 
 demo: images ## the churn example, from raw data to two trained models, in real containers
 	@$(python) examples/churn/demo.py
