@@ -151,6 +151,8 @@ class Session:
         prefix = S3Uri(bucket, key_prefix)
         written = []
         for info in self.store.list(prefix):
+            if info.uri.key.endswith("/"):  # a console's "folder" object is no file
+                continue
             relative = info.uri.key.removeprefix(key_prefix).lstrip("/")
             file = target / (relative or info.uri.key.rsplit("/", 1)[-1])
             if ".." in file.relative_to(target).parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import posixpath
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,12 @@ def pack(entry_point: str, source_dir: str | None, dependencies: Sequence[str]) 
             )
         _check_script(folder / entry_point, f"entry_point {entry_point!r} in {source_dir!r}")
         entries = list(_tree(folder))
-        program = entry_point
+        program = posixpath.normpath(entry_point)
+        if program not in dict(entries):
+            raise InputError(
+                f"entry_point {entry_point!r} does not lie in source_dir {source_dir!r}.",
+                hint="Name it relative to source_dir, as in entry_point='train.py'.",
+            )
     entries += [item for name in dependencies for item in _dependency(Path(name).expanduser())]
     return SourceCode(program=program, archive=_archive(entries))
 
@@ -68,11 +74,15 @@ def _dependency(path: Path) -> Iterator[tuple[str, Path]]:
     yield from ((f"{path.resolve().name}/{name}", file) for name, file in _tree(path))
 
 
-def _tree(folder: Path) -> Iterator[tuple[str, Path]]:
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(set(folders) - _LEFT_OUT)
-        base = Path(parent)
-        yield from (((base / name).relative_to(folder).as_posix(), base / name) for name in files)
+def _tree(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[tuple[str, Path]]:
+    """Regular files below `folder`, links followed. What leads nowhere or in a circle, pipes and
+    sockets are no source code: editors leave such things about."""
+    here = above | {folder.resolve()}
+    for entry in sorted(folder.iterdir()):
+        if entry.is_file():
+            yield entry.name, entry
+        elif entry.is_dir() and entry.name not in _LEFT_OUT and entry.resolve() not in here:
+            yield from ((f"{entry.name}/{name}", file) for name, file in _tree(entry, here))
 
 
 def _archive(entries: Sequence[tuple[str, Path]]) -> bytes:
