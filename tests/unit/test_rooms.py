@@ -45,7 +45,7 @@ PLACES = {
 }
 """Import to the places that may have it."""
 
-ENVIRONMENT = ("cli/", "runtime/", "local/settings.py", "images/__main__.py")
+ENVIRONMENT = ("cli/", "runtime/", "local/settings.py")
 OPT_ML = ("contract/paths.py",)
 
 
