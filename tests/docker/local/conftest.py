@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from local_kit import Bench
+from local_kit import Bench, until
 
 from sagedock.local.client import data_id
 from sagedock.local.settings import LocalSettings
@@ -28,7 +28,7 @@ def bench(
     """Runs jobs in the image `base`, whose Python is all that most programs here need."""
     bench = Bench(tmp_path, images["base"], settings)
     yield bench
-    bench.session.close()
+    bench.close()
 
 
 @pytest.fixture
@@ -36,11 +36,12 @@ def spotless(settings: LocalSettings, docker_cli: Docker) -> Iterator[None]:
     """After the test nothing of its jobs is left: no container, volume, network, staged input."""
     label, started = f"label=sagedock={data_id(settings.data)}", time.time()
     yield
-    assert docker_cli("ps", "-aq", "--filter", label).stdout == ""
+    # A job of another process has ended for everyone just before its container is removed.
+    until(lambda: docker_cli("ps", "-aq", "--filter", label).stdout == "", "no container is left")
     assert docker_cli("network", "ls", "-q", "--filter", "label=sagedock").stdout == ""
     volumes = set(docker_cli("volume", "ls", "-q").stdout.split())
     assert not volumes & _volumes_since(started, label, docker_cli)
-    assert not list(settings.data.glob("jobs/*/*/inputs"))
+    until(lambda: not list(settings.data.glob("jobs/*/*/inputs")), "no input is left", 5)
     assert not list(settings.data.rglob("*.partial"))
 
 

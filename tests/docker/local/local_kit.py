@@ -6,6 +6,9 @@ has to be built for it.
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from sagedock.engine.plan import LogLine
-from sagedock.errors import JobFailedError
+from sagedock.errors import JobFailedError, ResourceNotFoundError
 from sagedock.launch.estimator import Estimator
 from sagedock.launch.processing import ProcessingInput, ProcessingOutput, ScriptProcessor
 from sagedock.launch.session import Session
 from sagedock.local.records import Job
 from sagedock.local.settings import LocalSettings
+from sagedock.store.uri import S3Uri
 
 DEADLINE = 60.0
 """Seconds after which a test gives up waiting; far more than a busy machine needs."""
@@ -62,6 +66,26 @@ class Bench:
         self.listener = Recorder()
         self.session = Session(settings=settings, listener=self.listener)
         self._programs = 0
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def close(self) -> None:
+        """End what the bench has started."""
+        for process in self._processes:
+            process.kill()
+            process.communicate()
+        self.session.close()
+
+    def elsewhere(self, code: str, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        """Run Python text in a process of its own, with this bench's data folder."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            env={**os.environ, "SAGEDOCK_DATA": str(self.data), **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._processes.append(process)
+        return process
 
     def program(self, text: str) -> Path:
         """A folder with `text` as main.py."""
@@ -136,8 +160,6 @@ class Bench:
 
     def artifact(self, answer: Mapping[str, Any]) -> Path:
         """The file that holds a job's model.tar.gz."""
-        from sagedock.store.uri import S3Uri
-
         return self.session.store.path(S3Uri.parse(answer["ModelArtifacts"]["S3ModelArtifacts"]))
 
     def job(self, name: str) -> dict[str, Any]:
@@ -154,4 +176,10 @@ class Bench:
 
     def logged(self, name: str, text: str) -> None:
         """Wait until the job's log holds a line that is `text`."""
-        until(lambda: text in self.session.logs(name), f"{text!r} is in the log of {name}")
+
+        def is_there() -> bool:
+            with contextlib.suppress(ResourceNotFoundError):  # not made yet, by another process
+                return text in self.session.logs(name)
+            return False
+
+        until(is_there, f"{text!r} is in the log of {name}")

@@ -1,9 +1,8 @@
 """How jobs end: exit codes, failure files, time limits, stops, Ctrl-C (A5.6 to A6.2, C3)."""
 
-import os
 import signal
 import subprocess
-import sys
+import tarfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,8 +28,6 @@ HEAR = """
 
 
 def names_in_model(bench: Bench, answer: Mapping) -> list[str]:
-    import tarfile
-
     with tarfile.open(bench.artifact(answer)) as archive:
         return sorted(archive.getnames())
 
@@ -115,7 +112,7 @@ def test_image_without_train_says_so(bench: Bench) -> None:
 
 def test_container_entry_point_that_cant_be_run(bench: Bench) -> None:
     estimator = bench.estimator(container_entry_point=["/etc/passwd"])
-    with pytest.raises(JobFailedError, match="(?i)permission denied"):
+    with pytest.raises(JobFailedError, match=r"(?i)permission denied"):
         estimator.fit()
 
 
@@ -185,11 +182,12 @@ FIT = """
 import sys
 from sagedock.launch.estimator import Estimator
 from sagedock.launch.session import Session
-image, program, name = sys.argv[1:]
-estimator = Estimator(image, container_entry_point=["python3", "-u", "/opt/ml/input/data/probe/main.py"],
-                      sagemaker_session=Session(), environment={environment})
+image, program, name, *variables = sys.argv[1:]
+command = ["python3", "-u", "/opt/ml/input/data/probe/main.py"]
+estimator = Estimator(image, container_entry_point=command, sagemaker_session=Session(),
+                      environment=dict.fromkeys(variables, "1"))
 try:
-    estimator.fit({{"probe": program}}, job_name=name)
+    estimator.fit({"probe": program}, job_name=name)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
     sys.exit(77)
@@ -197,20 +195,14 @@ except KeyboardInterrupt:
 
 
 def fit_elsewhere(
-    bench: Bench, tmp_path: Path, name: str, grace: float = 2, **environment: str
+    bench: Bench, name: str, *variables: str, grace: float = 2
 ) -> "subprocess.Popen[str]":
     """`fit` in a process of its own, once its container's program is ready."""
-    (tmp_path / "tmp").mkdir(exist_ok=True)
-    env = {
-        **os.environ,
-        "SAGEDOCK_DATA": str(bench.data),
-        "SAGEDOCK_STOP_GRACE": str(grace),
-        "TMPDIR": str(tmp_path / "tmp"),
-    }
-    code = FIT.format(environment=environment)
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, bench.image, str(bench.program(HEAR)), name],
-        env=env, stdout=subprocess.PIPE, text=True,
+    temporary = bench.folder / "tmp"
+    temporary.mkdir()
+    process = bench.elsewhere(
+        FIT, bench.image, str(bench.program(HEAR)), name, *variables,
+        SAGEDOCK_STOP_GRACE=str(grace), TMPDIR=str(temporary),
     )  # fmt: skip
     assert process.stdout
     seen = []
@@ -220,8 +212,8 @@ def fit_elsewhere(
     return process
 
 
-def test_ctrl_c_stops_packs_and_raises(bench: Bench, tmp_path: Path) -> None:
-    process = fit_elsewhere(bench, tmp_path, "c1")
+def test_ctrl_c_stops_packs_and_raises(bench: Bench) -> None:
+    process = fit_elsewhere(bench, "c1")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 77
@@ -230,11 +222,11 @@ def test_ctrl_c_stops_packs_and_raises(bench: Bench, tmp_path: Path) -> None:
     answer = bench.job("c1")
     assert answer["TrainingJobStatus"] == "Stopped"
     assert names_in_model(bench, answer) == ["early", "late"]
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((bench.folder / "tmp").iterdir()) == []
 
 
-def test_second_ctrl_c_kills_at_once(bench: Bench, tmp_path: Path) -> None:
-    process = fit_elsewhere(bench, tmp_path, "c2", grace=100, DEAF="1")
+def test_second_ctrl_c_kills_at_once(bench: Bench) -> None:
+    process = fit_elsewhere(bench, "c2", "DEAF", grace=100)
     process.send_signal(signal.SIGINT)
     until(lambda: bench.job("c2")["TrainingJobStatus"] == "Stopping", "the first one is heard")
     before = time.monotonic()

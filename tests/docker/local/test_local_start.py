@@ -63,7 +63,7 @@ def seen(images: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     )
     assert answer["TrainingJobStatus"] == "Completed", answer.get("FailureReason")
     yield bench.report()
-    bench.session.close()
+    bench.close()
 
 
 def test_config_files_have_the_services_keys(seen: dict) -> None:
