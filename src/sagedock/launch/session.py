@@ -177,6 +177,8 @@ class Session:
         Raises what LocalSageMaker raises.
         """
         validate(f"Create{kind.capitalize()}Job", request)
+        # An upload would replace the code of the job that has the name.
+        self.sagemaker_client.refuse_taken(kind, request[f"{kind.capitalize()}JobName"])
         for upload in uploads:
             upload.into(self.store)
         client = self._attending if wait else self.sagemaker_client

@@ -129,6 +129,10 @@ class LocalSageMaker:
         """A job's record; one that lost its owner gets a new one first."""
         return self._adopted(self._records.get(kind, name))
 
+    def refuse_taken(self, kind: Kind, name: str) -> None:
+        """Raise ResourceInUseError where a job of that kind and name exists."""
+        self._records.refuse_taken(kind, name)
+
     def jobs(self, kind: Kind | None = None) -> list[Job]:
         """All jobs, newest first."""
         return [self._adopted(job) for job in self._records.list(kind)]

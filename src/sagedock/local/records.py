@@ -152,12 +152,17 @@ class Records:
                     "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", (*row, *owner)
                 )
         except sqlite3.IntegrityError:
-            word = job.kind.capitalize()
-            raise ResourceInUseError(
-                f"{word} job names must be unique within an AWS account and Region, and a "
-                f"{job.kind} job with this name already exists ({job.arn}).",
-                hint="Choose another name, or give none: one with the time in it is made.",
-            ) from None
+            raise _taken(job) from None
+
+    def refuse_taken(self, kind: Kind, name: str) -> None:
+        """Raise ResourceInUseError where the name is taken: before anything is made for the job.
+        `add` is what decides; two callers may pass here."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT * FROM jobs WHERE kind = ? AND name = ?", (kind, name)
+            ).fetchone()
+        if row:
+            raise _taken(_job(row))
 
     def get(self, kind: Kind, name: str) -> Job:
         """A job by name. Raises ResourceNotFoundError."""
@@ -226,6 +231,14 @@ class Records:
     def close(self) -> None:
         """Let go of the database."""
         self._db.close()
+
+
+def _taken(job: Job) -> ResourceInUseError:
+    return ResourceInUseError(
+        f"{job.kind.capitalize()} job names must be unique within an AWS account and Region, and "
+        f"a {job.kind} job with this name already exists ({job.arn}).",
+        hint="Choose another name, or give none: one with the time in it is made.",
+    )
 
 
 def _owner_columns(owner: Owner | None) -> tuple[int | None, str | None]:

@@ -161,6 +161,17 @@ def test_what_is_refused(sagedock, arguments, code, words):
     assert words in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [((*TRAIN, "--entry-point", "src/train.py"), "churn-train"), (PROCESS, "churn-prepare")],
+)
+def test_a_name_that_is_taken_uploads_nothing(sagedock, jobs, arguments, name):
+    done = sagedock(*arguments, "--name", name)
+    assert done.returncode == 11
+    assert "already exists (arn:aws:sagemaker:" in done.stderr
+    assert sagedock("ls", "-r", "s3://sagedock-local").stdout == ""
+
+
 def test_a_request_instead_of_options(sagedock, work):
     text = sagedock(*TRAIN, "--name", "n", "--dry-run").stdout
     (work / "job.json").write_text(text)
