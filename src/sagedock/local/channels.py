@@ -34,14 +34,18 @@ class InputPlan:
     is_manifest: bool = False
 
 
-def lay(store: DiskStore, plans: Sequence[InputPlan], folder: Path) -> list[Mount]:
-    """Lay `plans` down below `folder`; returns the mounts, outer targets first.
+def lay(
+    store: DiskStore, plans: Sequence[InputPlan], folder: Path, outputs: Sequence[str] = ()
+) -> list[Mount]:
+    """Lay `plans` down below `folder`; returns the mounts, outer targets first. `outputs` are
+    other paths of the container that may lie in an input.
 
     Raises InputError for an input without objects, StoreError for an unknown bucket.
     """
     mounts = []
     for number, plan in enumerate(sorted(plans, key=lambda plan: plan.target)):
-        nested = [other.target for other in plans if other.target.startswith(f"{plan.target}/")]
+        targets = (*(other.target for other in plans), *outputs)
+        nested = [target for target in targets if target.startswith(f"{plan.target}/")]
         place = folder / f"{number:02d}-{_UNFIT.sub('-', plan.name)[:40]}"
         direct = None if nested else _users_own_folder(store, plan)
         source = direct or _linked(store, plan, place)

@@ -21,7 +21,15 @@ from sagedock.engine.docker import Engine
 from sagedock.engine.plan import ExitState, LogLine, Mount, tar_of
 from sagedock.errors import EngineError, JobFailedError, OutputError, SagedockError
 from sagedock.local import artifacts, channels, joblog, packing
-from sagedock.local.plans import HOST, JobPlan, Surroundings, container_name, inputs, plan
+from sagedock.local.plans import (
+    HOST,
+    JobPlan,
+    Surroundings,
+    container_name,
+    inputs,
+    output_paths,
+    plan,
+)
 from sagedock.local.records import Job, JobState, Kind, Metric, Records, Status
 from sagedock.local.settings import LocalSettings
 from sagedock.local.watch import StopReason, Watcher
@@ -168,7 +176,9 @@ class Execution:
 
     def _laid_inputs(self) -> list[Mount]:
         try:
-            return channels.lay(self._shop.store, inputs(self._job), self._inputs)
+            return channels.lay(
+                self._shop.store, inputs(self._job), self._inputs, output_paths(self._job)
+            )
         except OSError as error:
             raise OutputError(
                 f"Inputs can't be laid down in {self._inputs}: {error.strerror}.",

@@ -80,6 +80,12 @@ def _processing_input(item: Mapping[str, Any]) -> InputPlan:
     )
 
 
+def output_paths(job: Job) -> list[str]:
+    """A processing job's output folders (C7); a training job's are always the same."""
+    outputs = job.request.get("ProcessingOutputConfig", {}).get("Outputs", ())
+    return [item["S3Output"]["LocalPath"].rstrip("/") for item in outputs]
+
+
 def plan(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
     """The container of a job, its inputs laid down as `mounts`."""
     make = _training if job.kind is Kind.TRAINING else _processing
@@ -153,10 +159,7 @@ def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobP
     request = job.request
     application = request["AppSpecification"]
     cluster = request["ProcessingResources"]["ClusterConfig"]
-    outputs = [
-        item["S3Output"]["LocalPath"].rstrip("/")
-        for item in request.get("ProcessingOutputConfig", {}).get("Outputs", ())
-    ]
+    outputs = output_paths(job)
     container = _container(
         job, mounts, around,
         image=application["ImageUri"],
@@ -165,7 +168,7 @@ def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobP
         platform={},
         isolated=bool(request.get("NetworkConfig", {}).get("EnableNetworkIsolation")),
         instance_type=cluster["InstanceType"],
-        empty=(ML.output, *(path for path in outputs if not _inside_mount(path, mounts))),
+        empty=(ML.output, *outputs),
     )  # fmt: skip
     config = processing_contract.processing_job_config(request, job.arn)
     resources = processing_contract.processing_resource_config(
@@ -187,10 +190,6 @@ def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobP
 def _grace(around: Surroundings) -> float:
     given = around.settings.stop_grace
     return TRAINING_GRACE if given is None else given
-
-
-def _inside_mount(path: str, mounts: Sequence[Mount]) -> bool:
-    return any(path.startswith(f"{mount.target}/") for mount in mounts)
 
 
 def _container(
