@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagedock.contract.hyperparameters import (
@@ -108,6 +108,7 @@ def test_text_that_would_change_is_quoted_in_script_mode_only():
     }
 
 
+@settings(max_examples=40)
 @given(values=st.dictionaries(TEXT, VALUES))
 def test_a_request_carries_text_only(values):
     for mode in (True, False):
