@@ -113,33 +113,20 @@ def _processing(request: Mapping[str, Any]) -> Iterator[str]:
             yield f"S3CompressionType {source['S3CompressionType']} of input {name!r}"
         if not source.get("LocalPath"):
             yield f"input {name!r} without LocalPath"
-    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", ())
-    for item in outputs:
+    for item in request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
         yield from _processing_output(item)
-    yield from _clashes(
-        _local_paths(request.get("ProcessingInputs", ()), "Input"), _local_paths(outputs, "Output")
-    )
+    yield from _one_place(request.get("ProcessingInputs", ()))
 
 
-def _local_paths(items: Iterable[Mapping[str, Any]], word: str) -> list[tuple[str, str]]:
-    return [
-        (item[f"{word}Name"], item[f"S3{word}"]["LocalPath"].rstrip("/"))
-        for item in items
-        if item.get(f"S3{word}", {}).get("LocalPath")
-    ]
-
-
-def _clashes(inputs: list[tuple[str, str]], outputs: list[tuple[str, str]]) -> Iterator[str]:
-    """Inputs are read-only mounts: one at a place, and nothing can be written below one."""
+def _one_place(inputs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Inputs are mounts: one at a place."""
     taken: dict[str, str] = {}
-    for name, path in inputs:
+    for item in inputs:
+        path = item.get("S3Input", {}).get("LocalPath", "").rstrip("/")
         if path in taken:
-            yield f"inputs {taken[path]!r} and {name!r} at one LocalPath ({path})"
-        taken.setdefault(path, name)
-    for name, path in outputs:
-        for place, other in taken.items():
-            if path.startswith(f"{place}/"):
-                yield f"output {name!r} below the read-only input {other!r} ({path})"
+            yield f"inputs {taken[path]!r} and {item['InputName']!r} at one LocalPath ({path})"
+        if path:
+            taken.setdefault(path, item["InputName"])
 
 
 def _processing_output(item: Mapping[str, Any]) -> Iterator[str]:
