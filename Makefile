@@ -15,10 +15,10 @@ help: ## list the targets
 setup: ## .venv with the project in it
 	@docker/ensure-python.sh >/dev/null
 
-images: setup ## a Docker engine, the OS image, and the images base, training and processing
+images: setup ## a Docker engine, the OS image, and the images base, training, processing and serving
 	@docker/ensure-engine.sh
 	@docker/ensure-base.sh
-	@.venv/bin/sagedock build base training processing
+	@.venv/bin/sagedock build base training processing serving
 
 demo: images ## the churn example, from raw data to two trained models, in real containers
 	@$(python) examples/churn/demo.py

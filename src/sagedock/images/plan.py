@@ -85,6 +85,12 @@ IMAGES: Mapping[str, ImageSpec] = {
             parent="pandas",
             inputs=("containers/processing",),
         ),
+        ImageSpec(
+            name="serving",
+            title="sagedock serving: answers /ping and /invocations for a model",
+            parent="base",
+            inputs=(_TOOLS, "containers/serving", *_IN_IMAGE),
+        ),
     )
 }
 
