@@ -62,7 +62,7 @@ def _by_weight(accept: str) -> list[str]:
 def encode(predictions: Any, accept: str) -> bytes:
     """Predictions of shape (rows,) or (rows, n), a record a row, no line break at the end (E8)."""
     if accept == CSV:
-        return _csv(predictions.tolist())
+        return b"\n".join(csv_lines(predictions))
     if accept == NPY:
         return _npy(predictions)
     if accept == RECORDIO:
@@ -89,10 +89,20 @@ def _field(value: Any) -> str:
     return _quoted(value) if isinstance(value, str) else str(value)
 
 
-def _csv(rows: list[Any]) -> bytes:
+def csv_lines(predictions: Any) -> list[bytes]:
+    """One line a row. Numbers in the shortest form that reads back as the same double."""
+    import numpy as np
+
+    rows = predictions.tolist()
+    if predictions.dtype.kind in "fiu" and np.isfinite(predictions).all():
+        import orjson
+
+        text: bytes = orjson.dumps(rows)
+        inner = (text[1:-1], b",") if predictions.ndim == 1 else (text[2:-2], b"],[")
+        return list(inner[0].split(inner[1]))
     if rows and isinstance(rows[0], list):
-        return "\n".join([",".join(map(_cell, row)) for row in rows]).encode()
-    return "\n".join(map(_cell, rows)).encode()
+        return [",".join(map(_cell, row)).encode() for row in rows]
+    return [_cell(row).encode() for row in rows]
 
 
 def _cell(value: Any) -> str:

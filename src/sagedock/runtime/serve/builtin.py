@@ -107,8 +107,8 @@ class Builtin:
             return refusal
 
     def _each(self, predictions: Any, accepts: Sequence[str]) -> list[bytes | Refusal]:
-        if predictions.ndim == 1 and all(accept == CSV for accept in accepts):
-            return [str(value).encode() for value in predictions.tolist()]
+        if all(accept == CSV for accept in accepts):
+            return list(answers.csv_lines(predictions))
         return [answers.encode(predictions[i : i + 1], accept) for i, accept in enumerate(accepts)]
 
     def _encoded(self, table: Any, accept: str) -> bytes:

@@ -58,12 +58,17 @@ class Decoder:
         return row
 
     def _plain(self, text: bytes, columns: int) -> Any:
-        text = filled(text)
-        if text.replace(_HOLE, b"").translate(None, _PLAIN):
-            return None
+        """None when the text has to be read with care."""
+        if text.translate(None, _PLAIN):
+            text = text.replace(b"nan", _HOLE).replace(b"NaN", _HOLE)
+            if text.translate(None, _PLAIN):
+                return None
         rows = text.count(b"\n") + 1
-        if not even(text, rows, columns):
+        whole = layout(text, rows, columns)
+        if whole is None:
             return None
+        if not whole:
+            text = filled(text)
         return self._numbers(text.replace(b"\n", b","), rows, columns)
 
     def _numbers(self, text: bytes, rows: int, columns: int) -> Any:
@@ -108,30 +113,29 @@ def clean(body: bytes) -> bytes:
 
 def filled(text: bytes) -> bytes:
     """The text with a number in every empty field."""
-    for word in (b"nan", b"NaN"):
-        if word in text:
-            text = text.replace(word, b"")
     if b",," in text:
         text = text.replace(b",,", b"," + _HOLE + b",").replace(b",,", b"," + _HOLE + b",")
     text = text.replace(b"\n,", b"\n" + _HOLE + b",").replace(b",\n", b"," + _HOLE + b"\n")
+    text = text.replace(b"\n\n", b"\n" + _HOLE + b"\n").replace(b"\n\n", b"\n" + _HOLE + b"\n")
     if text[:1] == b",":
         text = _HOLE + text
     return text + _HOLE if text[-1:] == b"," else text
 
 
-def even(text: bytes, rows: int, columns: int) -> bool:
-    """Whether every line has the same, right number of commas."""
+def layout(text: bytes, rows: int, columns: int) -> bool | None:
+    """None unless every line has `columns` fields; then whether no field is empty."""
     import numpy as np
 
-    if rows == 1:
-        return text.count(b",") == columns - 1
     codes = np.frombuffer(text, np.uint8)
-    breaks = np.flatnonzero(codes == _BREAK)
-    commas = np.flatnonzero(codes == _COMMA)
-    if len(commas) != rows * (columns - 1):
-        return False
-    expected: Any = np.arange(1, rows) * (columns - 1)
-    return bool((np.searchsorted(commas, breaks) == expected).all())
+    marks: Any = np.flatnonzero((codes == _COMMA) | (codes == _BREAK))
+    if len(marks) != rows * columns - 1:
+        return None
+    if (codes[marks[columns - 1 :: columns]] != _BREAK).any():
+        return None
+    if not len(marks):
+        return True
+    ends = marks[0] == 0 or marks[-1] == len(text) - 1
+    return not (ends or (marks[1:] - marks[:-1] == 1).any())
 
 
 def careful(text: bytes, columns: int) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sagedock.runtime.serve.problems import ModelLoadError
+from sagedock.runtime.serve.xgboost_call import DenseCall
 
 _TEXTS = frozenset((".csv", ".txt", ".md", ".py", ".yaml", ".yml", ".html", ".log", ".cfg", ".ini"))
 _OTHERS = frozenset((".png", ".jpg", ".pdf", ".gz", ".zip", ".tar", ".parquet", ".npy", ".npz"))
@@ -100,8 +101,13 @@ class _Call:
         config = json.loads(booster.save_config())
         name = config["learner"]["gradient_booster"]["name"]
         self._in_place = name != "gblinear" and not _is_categorical(booster)
+        self._dense = {m: DenseCall(booster, self._range, margin=m) for m in (False, True)}
 
     def __call__(self, table: Any, *, margin: bool = False) -> Any:
+        import numpy as np
+
+        if self._in_place and isinstance(table, np.ndarray):
+            return self._dense[margin](table)
         if self._in_place:
             return self._booster.inplace_predict(
                 table,
