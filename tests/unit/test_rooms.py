@@ -41,7 +41,7 @@ PLACES = {
     "botocore": ("requests.py", "local/client.py"),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "sqlite3": ("store/", "local/records.py", "cli/context.py"),  # the last names its errors
+    "sqlite3": ("store/", "local/records.py"),
 }
 """Import to the places that may have it."""
 

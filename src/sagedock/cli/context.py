@@ -6,13 +6,12 @@ Finds jobs by name across kinds. Must not print.
 from __future__ import annotations
 
 import difflib
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sagedock.errors import OutputError, ResourceNotFoundError, UsageError
+from sagedock.errors import ResourceNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from sagedock.launch.session import Session
@@ -29,7 +28,7 @@ def open_session(data: Path | None, listener: Listener | None = None) -> Iterato
     from sagedock.launch.session import Session
 
     settings = _settings(data)
-    with _usable(settings.data), closing(Session(settings=settings, listener=listener)) as session:
+    with closing(Session(settings=settings, listener=listener)) as session:
         yield session
 
 
@@ -39,7 +38,7 @@ def open_client(data: Path | None) -> Iterator[LocalSageMaker]:
     from sagedock.local.client import LocalSageMaker
 
     settings = _settings(data)
-    with _usable(settings.data), closing(LocalSageMaker(settings)) as client:
+    with closing(LocalSageMaker(settings)) as client:
         yield client
 
 
@@ -49,7 +48,7 @@ def open_store(data: Path | None) -> Iterator[DiskStore]:
     from sagedock.store.disk import DiskStore
 
     settings = _settings(data)
-    with _usable(settings.data), closing(DiskStore(settings.data)) as store:
+    with closing(DiskStore(settings.data)) as store:
         yield store
 
 
@@ -57,25 +56,6 @@ def _settings(data: Path | None) -> LocalSettings:
     from sagedock.local.settings import LocalSettings
 
     return LocalSettings.from_environment(data=data)
-
-
-@contextmanager
-def _usable(folder: Path) -> Iterator[None]:
-    """Makes the data folder; says in words what is wrong with one that can't be used."""
-    hint = "Name a folder that you may write to, with --data or SAGEDOCK_DATA."
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "objects").mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"The data folder {folder} can't be used: {error.strerror}.", hint=hint
-        ) from error
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise OutputError(
-            f"The database of the data folder {folder} can't be used: {error}.", hint=hint
-        ) from error
 
 
 def find_job(client: LocalSageMaker, name: str, kind: str | None = None) -> Job:

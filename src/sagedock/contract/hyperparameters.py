@@ -16,6 +16,9 @@ from sagedock.errors import UsageError
 RESERVED_PREFIX = "sagemaker_"
 """A2.1d: names that belong to toolkits."""
 
+PROGRAM = "sagemaker_program"
+"""B4: names the script of script mode."""
+
 TUNING_OBJECTIVE = "_tuning_objective_metric"
 """F2: added by the tuner, counts as a hyperparameter, is not one."""
 

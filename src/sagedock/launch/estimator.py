@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sagedock import requests
-from sagedock.contract.hyperparameters import encode
+from sagedock.contract.hyperparameters import PROGRAM, decode, encode, user_hyperparameters
 from sagedock.contract.names import base_name_of_image
 from sagedock.errors import InputError, UsageError
 from sagedock.launch import source
@@ -171,7 +171,7 @@ class Estimator:
 
     def _reserved(self, program: str, place: str, name: str) -> dict[str, str]:
         values = {
-            "sagemaker_program": program,
+            PROGRAM: program,
             "sagemaker_submit_directory": place,
             "sagemaker_container_log_level": self.container_log_level,
             "sagemaker_job_name": name,
@@ -229,11 +229,19 @@ class Estimator:
             instance_count=found["ResourceConfig"]["InstanceCount"],
             instance_type=found["ResourceConfig"]["InstanceType"],
             output_path=found["OutputDataConfig"]["S3OutputPath"],
-            hyperparameters=found["HyperParameters"],
+            hyperparameters=_callers(found["HyperParameters"]),
             sagemaker_session=session,
         )
         estimator.latest_training_job = job
         return estimator
+
+
+def _callers(values: Mapping[str, str]) -> dict[str, Any]:
+    """A job's hyperparameters as its caller gave them; what script mode added is left out."""
+    users = user_hyperparameters(values)
+    if PROGRAM not in values:
+        return dict(users)
+    return {name: decode(text) for name, text in users.items()}
 
 
 def _named(

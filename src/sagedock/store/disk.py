@@ -43,8 +43,8 @@ class DiskStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._blobs = folder / "objects"
-        self._blobs.mkdir(parents=True, exist_ok=True)
         self._db = connect(folder, _SCHEMA)
+        self._blobs.mkdir(exist_ok=True)
         self._lock = threading.RLock()
 
     # buckets

@@ -21,7 +21,8 @@ from sagedock import (
 from sagedock.contract.hyperparameters import decode
 from sagedock.errors import InputError, OutputError, StoreError, UsageError
 from sagedock.launch.listeners import PlainListener
-from sagedock.local.records import Job, JobState, Kind
+from sagedock.local.process import Owner
+from sagedock.local.records import Job, JobState, Kind, Records
 from sagedock.local.settings import LocalSettings
 from sagedock.requests import validate
 from sagedock.store.uri import S3Uri
@@ -364,3 +365,27 @@ def test_status_and_log_are_plain_lines():
     job = Job(kind=Kind.TRAINING, name="j", arn="a", created=1.0, request={}, state=state)
     listener.status(job)
     assert stream.getvalue() == "2026-11-24 08:07:01 Training - Training in progress.\n"
+
+
+def test_attach_gives_a_jobs_settings_as_its_caller_gave_them(
+    session: Session, tmp_path: Path
+) -> None:
+    """What script mode added to the request is no setting of the caller's."""
+    script = tmp_path / "train.py"
+    script.write_text("")
+    given = {"epochs": 3, "name": "1e5", "flag": True}
+    first = Estimator(
+        IMAGE, entry_point=str(script), hyperparameters=given, sagemaker_session=session
+    )
+    request, _ = first.prepare(job_name="one")
+    # The only job that is there without an engine: one whose owner is this process.
+    job = Job(
+        kind=Kind.TRAINING,
+        name="one",
+        arn="arn:aws:sagemaker:eu-west-1:123456789012:training-job/one",
+        created=1.0,
+        request=request,
+        owner=Owner.me(),
+    )
+    Records(session.settings.data).add(job)
+    assert Estimator.attach("one", session).hyperparameters() == given
