@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from training_container import engine, job  # noqa: F401  (fixtures of several files)
+from serving_container import models, serve, shared  # noqa: F401  (fixtures of several files)
+from training_container import engine, job  # noqa: F401
 
 import sagedock
 from sagedock.errors import SagedockError
 from sagedock.images import build, find_root
 
-NAMES = ("base", "training", "processing")
+NAMES = ("base", "training", "processing", "serving")
 HERE = Path(__file__).parent
 Docker = Callable[..., "subprocess.CompletedProcess[str]"]
 
