@@ -47,12 +47,15 @@ early = xgb.train({"objective": "binary:logistic"}, xgb.DMatrix(X[:1000], y[:100
                   verbose_eval=False)
 save("early", early); expect("early", early, iteration_range=(0, early.best_iteration + 1))
 assert early.best_iteration + 1 < early.num_boosted_rounds()
-soft = xgb.train({"objective": "multi:softprob", "num_class": 3}, xgb.DMatrix(X, y + (X[:, 1] > 9)), 10)
+three = xgb.DMatrix(X, y + (X[:, 1] > 9))
+soft = xgb.train({"objective": "multi:softprob", "num_class": 3}, three, 10)
 save("softprob", soft); expect("softprob", soft)
-linear = xgb.train({"booster": "gblinear", "objective": "reg:squarederror"}, xgb.DMatrix(np.nan_to_num(X), y), 5)
+filled = xgb.DMatrix(np.nan_to_num(X), y)
+linear = xgb.train({"booster": "gblinear", "objective": "reg:squarederror"}, filled, 5)
 save("linear", linear); expect("linear", linear)
 for fold, seed in enumerate((1, 2)):
-    one = xgb.train({"objective": "binary:logistic", "subsample": 0.5, "seed": seed}, data, 10)
+    half = {"objective": "binary:logistic", "subsample": 0.5, "seed": seed}
+    one = xgb.train(half, data, 10)
     save("folds", one, f"xgboost-model-{fold}"); expect(f"fold-{fold}", one)
     (open("/out/folds/metrics.json", "w")).write("{}")
 os.makedirs("/out/document", exist_ok=True)

@@ -1,5 +1,6 @@
 """A user's functions in the serving image: every name, async and streaming, and what goes wrong."""
 
+import contextlib
 import threading
 import time
 
@@ -62,9 +63,11 @@ def test_the_four_functions(serve):
 
 def test_predict_fn_alone_stands_on_the_models_own_loading(models, serve, tmp_path):
     code = "def predict_fn(data, model): return model.predict_proba(data)[:, 1]\n"
-    (tmp_path / "inference.py").write_text(code)
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "inference.py").write_text(code)
     server = serve(
-        mounts={"/opt/ml/model": models["forest"], "/code": str(tmp_path)},
+        mounts={"/opt/ml/model": models["forest"], "/code": str(folder)},
         environment={"SAGEMAKER_SUBMIT_DIRECTORY": "/code"},
         user="1234:1234", read_only=True, tmpfs={"/tmp": ""},
     ).wait()  # fmt: skip
@@ -92,21 +95,21 @@ def test_async_handlers_run_side_by_side(serve):
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_a_stream_comes_in_parts(kind, serve):  # D3.14
     server = serve(code={"inference.py": STREAMS}).wait()
-    connection = server.connect()
     start = time.monotonic()
-    connection.request("POST", "/invocations", kind, {"Content-Type": "text/csv"})
-    answer = connection.getresponse()
-    first = answer.read(2)
-    at = time.monotonic() - start
-    assert answer.headers["transfer-encoding"] == "chunked"
-    assert answer.headers["content-type"] == "text/event-stream"
-    assert first + answer.read() == b"0;1;2;"
+    with contextlib.closing(server.connect()) as connection:
+        connection.request("POST", "/invocations", kind, {"Content-Type": "text/csv"})
+        answer = connection.getresponse()
+        first = answer.read(2)
+        at = time.monotonic() - start
+        assert answer.headers["transfer-encoding"] == "chunked"
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert first + answer.read() == b"0;1;2;"
     assert at < 0.5 < time.monotonic() - start
 
 
 def test_a_stream_that_breaks_is_no_whole_answer(serve):
     server = serve(code={"inference.py": STREAMS}).wait()
-    with pytest.raises(Exception, match="IncompleteRead|closed"):
+    with pytest.raises(Exception, match=r"IncompleteRead|closed"):
         server.invoke("raise")
     reply = server.invoke("at once")
     assert (reply.status, reply.json["error"]) == (500, "nothing")

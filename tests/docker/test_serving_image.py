@@ -1,6 +1,8 @@
 """The serving image in real containers: contract D and E as far as the image alone can show it."""
 
 import asyncio
+import contextlib
+import http.client
 import json
 import re
 import socket
@@ -94,7 +96,12 @@ def test_a_model_that_cant_be_loaded_ends_the_container(model, words, models, se
 def test_a_setting_that_means_nothing_is_named(models, serve):
     server = serve(model=models["binary"], environment={"SAGEMAKER_MODEL_SERVER_WORKERS": "many"})
     assert server.ended() == 1
-    assert "SAGEMAKER_MODEL_SERVER_WORKERS is many" in server.log
+    assert "SAGEMAKER_MODEL_SERVER_WORKERS is 'many'" in server.log
+
+
+def send_and_read(connection):
+    connection.request("GET", "/ping")
+    return connection.getresponse().status
 
 
 def test_a_stop_answers_what_is_in_flight_and_accepts_nothing_more(serve):  # D1.4
@@ -105,9 +112,9 @@ def test_a_stop_answers_what_is_in_flight_and_accepts_nothing_more(serve):  # D1
         port, start = server.port, time.monotonic()
         server.container.kill("SIGTERM")
         time.sleep(1)
-        with socket.create_connection(("127.0.0.1", port), 5) as late:  # docker's proxy accepts
-            late.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert late.recv(1) == b""
+        late = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with pytest.raises((OSError, http.client.HTTPException)):  # docker's own proxy may accept
+            send_and_read(late)
         assert running.result().body == b"slept"
         assert server.ended() == 0
     assert time.monotonic() - start < 10
@@ -115,7 +122,7 @@ def test_a_stop_answers_what_is_in_flight_and_accepts_nothing_more(serve):  # D1
 
 def test_requests_that_never_end_dont_outlive_the_platforms_patience(serve):  # D1.4
     server = serve(code={"inference.py": SLOW}).wait()
-    with server.connect() as _, socket.create_connection(("127.0.0.1", server.port)) as client:
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n600")
         time.sleep(1)
         start = time.monotonic()
@@ -231,10 +238,8 @@ def test_payload_limits(models, shared):  # D3.9, E5, E6
     parts = (whole[i : i + 65536] for i in range(0, 6291456, 65536))
     assert server.invoke(parts).status == 200
     parts = ((whole + whole)[i : i + 65536] for i in range(0, 2 * 6291456, 65536))
-    try:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # closed while being sent
         assert server.invoke(parts).status == 413
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # answered and closed before all was sent
     assert server.ping() == 200
 
 
@@ -249,11 +254,11 @@ def test_payloads_of_transform(megabytes, models, serve):  # E3, E4, E5
         "BatchStrategy": "MULTI_RECORD",
         "MaxPayloadInMB": int(megabytes),
     }
-    rows = np.tile(models.rows, (60, 1))
+    rows = np.tile(models.rows, (25, 1))
     body = csv(rows)
     assert len(body) > 12 << 20
     reply = server.invoke(body[i : i + 65536] for i in range(0, len(body), 65536))
-    np.testing.assert_array_equal(numbers(reply.body), np.tile(models.expected("binary"), 60))
+    np.testing.assert_array_equal(numbers(reply.body), np.tile(models.expected("binary"), 25))
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])

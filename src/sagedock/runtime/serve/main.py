@@ -42,6 +42,14 @@ def main() -> int:
     except SagedockError as error:
         print(f"sagedock: error: {error}", file=sys.stderr, flush=True)
         return error.exit_code or 1
+    except PermissionError as error:
+        print(
+            f"sagedock: error: user {os.getuid()} may not open {error.filename}.\n"
+            "A serving container may run as any user (D6.4): chmod -R o+rX what it reads.",
+            file=sys.stderr,
+            flush=True,
+        )
+        return 1
     except Exception:
         traceback.print_exc()
         return 1

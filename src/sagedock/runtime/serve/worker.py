@@ -91,8 +91,11 @@ async def _main(
     codes = [0]
 
     def recycle() -> None:
+        # Its one thread is taken: whoever connects now had better meet a sibling.
         codes[0] = RECYCLE
         server.should_exit = True
+        for one in server.servers:
+            one.close()
 
     app = App(service, settings, counters, slot, on_timeout=recycle)
     server = http_server(app)
