@@ -17,7 +17,7 @@ from sagedock.images import build, find_root
 from sagedock.images.build import Builder
 from sagedock.images.plan import INPUTS_LABEL, BuildPlan, Secret
 
-BUDGETS = {"training": 450, "processing": 400}
+BUDGETS = {"training": 450, "processing": 400, "serving": 300}
 """Megabytes, unpacked, all layers."""
 
 IMPORTS = {
@@ -25,6 +25,8 @@ IMPORTS = {
     "processing": "joblib numpy scipy sklearn xgboost pandas fastparquet",
     "training": "joblib numpy scipy sklearn xgboost pandas fastparquet boto3 sagemaker_training "
     "sagedock",
+    "serving": "joblib numpy numpy.testing scipy.stats scipy.signal sklearn.svm xgboost uvicorn "
+    "uvloop httptools orjson simdjson sagedock",
 }
 SITE = "opt/venv/lib/python3.11/site-packages/"
 
@@ -78,7 +80,7 @@ def machine_secrets(environ: Mapping[str, str], public: str) -> set[bytes]:
     return needles
 
 
-@pytest.mark.parametrize("name", ["training", "processing"])
+@pytest.mark.parametrize("name", ["training", "processing", "serving"])
 def test_no_layer_holds_anything_of_the_building_machine(name, images, docker_cli):
     public = docker_cli(
         "run", "--rm", images[name], "sh", "-c",
@@ -197,7 +199,7 @@ def test_size(name, images, docker_cli):
     assert inspect(docker_cli, images[name])["Size"] / 1e6 <= BUDGETS[name]
 
 
-@pytest.mark.parametrize("name", ["base", "training", "processing"])
+@pytest.mark.parametrize("name", ["base", "training", "processing", "serving"])
 def test_labels_and_tags(name, images, docker_cli):
     document = inspect(docker_cli, images[name])
     labels = document["Config"]["Labels"]
@@ -222,6 +224,7 @@ def locked(*names: str) -> dict[str, str]:
         ("base", ("base",)),
         ("processing", ("base", "pandas")),
         ("training", ("base", "pandas", "training")),
+        ("serving", ("base", "serving")),
     ],
 )
 def test_what_is_installed_is_what_is_locked(name, locks, images, docker_cli):
@@ -250,7 +253,7 @@ def test_everything_imports(name, user, images, docker_cli):
     assert python(docker_cli, images[name], code, *user) == ("1234" if user else "0")
 
 
-@pytest.mark.parametrize("name", ["base", "training", "processing"])
+@pytest.mark.parametrize("name", ["base", "training", "processing", "serving"])
 def test_programs_on_path(name, images, docker_cli):
     # B8.1 and, for sagemaker-training, `which`
     found = docker_cli("run", "--rm", images[name], "which", "bash", "python3", "pip3", "which")
@@ -270,6 +273,20 @@ def test_train_is_ours(images, docker_cli):
     assert "sagedock" in found.stdout
     others = docker_cli("run", "--rm", images["processing"], "which", "train", check=False)
     assert others.returncode != 0
+
+
+def test_serving_can_be_built_upon(images, docker_cli):
+    # dpkg's own state is whole, and pip works from its one file
+    done = docker_cli(
+        "run", "--rm", "--network", "none", images["serving"], "sh", "-c",
+        "apt-get check && dpkg --audit && pip3 --version && which diff",
+    )  # fmt: skip
+    assert "pip 2" in done.stdout
+
+
+def test_serve_is_ours(images, docker_cli):
+    found = docker_cli("run", "--rm", images["serving"], "sh", "-c", "head -3 $(which serve)")
+    assert "sagedock" in found.stdout
 
 
 def test_modules_are_compiled_and_fresh(images, docker_cli):
