@@ -121,11 +121,8 @@ class Execution:
         except _StoppedEarlyError:
             self._end(Status.STOPPED, "Stopped")
         except Exception as error:
-            # Our own fault. Without an end in the record the job would be taken up again for ever;
-            # where not even that can be written, the container is all that is left of the job.
-            self._keep_container = True
+            # Our own fault. Without an end in the record the job would be taken up again for ever.
             self._end(Status.FAILED, "Failed", f"InternalServerError: {error!r}")
-            self._keep_container = False
             raise
         except KeyboardInterrupt:
             self._interrupted = True
@@ -344,11 +341,14 @@ class Execution:
     def _end(self, status: Status, secondary: str, reason: str | None = None) -> None:
         now, text = time.time(), _MESSAGES[self._job.kind][secondary]
         clipped = failure.clip(reason) if reason else None
+        # Where not even the end can be written, the container is all that is left of the job.
+        keep, self._keep_container = self._keep_container, True
         self._update(
             lambda s: replace(s, status=status, ended=now, failure_reason=clipped).enter(
                 secondary, text, now
             )
         )
+        self._keep_container = keep
 
     def _enter(self, status: str) -> None:
         text = _MESSAGES[self._job.kind][status]

@@ -15,6 +15,7 @@ from sagedock.engine.plan import LogLine
 
 _POLL_SECONDS = 0.05
 _TAIL_BYTES = 256 << 10
+_ROOM_BYTES = 256 << 10
 _TAIL_SECONDS = 10.0
 """More than the engine's reader goes back when it resumes."""
 
@@ -39,6 +40,8 @@ class LogWriter:
                 data = data[self._stream.write(data) :]
         except OSError as error:
             self.broken = error
+            # The job's record lies on the same disk, and is what must not be lost.
+            self._stream.truncate(max(0, self._stream.tell() - _ROOM_BYTES))
 
     def close(self) -> None:
         self._stream.close()
