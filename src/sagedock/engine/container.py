@@ -104,17 +104,36 @@ class Container:
         except (requests.RequestException, urllib3.exceptions.HTTPError):
             return
 
-    def fetch(self, path: str) -> Iterator[bytes] | None:
+    @contextlib.contextmanager
+    def fetch(self, path: str) -> Iterator[Iterator[bytes] | None]:
         """A tar stream of `path`, its entries below its last name; None where there is no such
-        path. Works on a stopped container."""
+        path. Works on a stopped container.
+
+        The engine keeps the container locked until the stream is read or closed, so it is closed
+        when the block ends, however it ends.
+        """
+        response = self._archive(path)
+        if response is None:
+            yield None
+            return
+        with contextlib.closing(response):
+            yield response.iter_content(_CHUNK)
+
+    def _archive(self, path: str) -> requests.Response | None:
+        """docker's own `get_archive` has no way to close what it opened."""
+        client = self._client
+        url = f"{client.base_url}/v{client.api_version}/containers/{self.id}/archive"
+        what = f"{path} can't be taken out of {self.name}"
         try:
-            stream, _ = self._client.get_archive(self.id, path, chunk_size=_CHUNK)
-        except NotFound:
-            return None
-        except (APIError, requests.RequestException) as error:
-            raise EngineError(f"{path} can't be taken out of {self.name}: {error}") from error
-        chunks: Iterator[bytes] = stream
-        return chunks
+            response = client.get(url, params={"path": path}, stream=True, timeout=client.timeout)
+        except requests.RequestException as error:
+            raise EngineError(f"{what}: {error}") from error
+        if response.ok:
+            return response
+        with contextlib.closing(response):
+            if response.status_code == requests.codes.not_found:
+                return None
+            raise EngineError(f"{what}: {response.text.strip()}")
 
     def remove(self) -> None:
         """Remove it with its own volumes, running or not; one that is gone is no error."""

@@ -15,7 +15,7 @@ from sagedock.contract.failure import LIMIT
 from sagedock.contract.paths import ML
 from sagedock.engine.container import Container
 from sagedock.errors import JobFailedError
-from sagedock.local.packing import first_file, members, pack
+from sagedock.local.packing import Packed, first_file, members, pack
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 
@@ -59,14 +59,18 @@ def upload_model(
 
 
 def _pack_up(store: DiskStore, container: Container, path: str, uri: S3Uri) -> Uploaded:
-    with store.writer(uri) as stream:
-        packed = pack(container.fetch(path) or _nothing(), stream)
+    packed = _packed(store, container, path, uri)
     links = (
         f"{uri} holds symbolic links ({', '.join(packed.links[:3])}): "
         "hosting refuses such a model (D2.2)",
     )
     notes = _empty_model(packed.files) + (links if packed.links else ())
     return Uploaded(uri=str(uri), files=packed.files, notes=notes)
+
+
+def _packed(store: DiskStore, container: Container, path: str, uri: S3Uri) -> Packed:
+    with store.writer(uri) as stream, container.fetch(path) as chunks:
+        return pack(chunks or _nothing(), stream)
 
 
 def _empty_model(files: int) -> tuple[str, ...]:
@@ -81,8 +85,9 @@ def upload_output_data(
     store: DiskStore, container: Container, request: Mapping[str, Any], job_name: str
 ) -> Uploaded | None:
     """/opt/ml/output/data as output.tar.gz (A5.2); None where there is nothing in it."""
-    if not any(not entry.isdir() for entry, _ in members(container.fetch(ML.output_data) or ())):
-        return None
+    with container.fetch(ML.output_data) as chunks:
+        if not any(not entry.isdir() for entry, _ in members(chunks or _nothing())):
+            return None
     target = training_output(request, job_name)
     if request["OutputDataConfig"].get("CompressionType") == "NONE":
         prefix = target.join("data")
@@ -90,16 +95,20 @@ def upload_output_data(
             uri=f"{prefix}/", files=upload_tree(store, container, ML.output_data, prefix)
         )
     uri = target.join("output.tar.gz")
-    with store.writer(uri) as stream:
-        packed = pack(container.fetch(ML.output_data) or _nothing(), stream)
+    packed = _packed(store, container, ML.output_data, uri)
     return Uploaded(uri=str(uri), files=packed.files)
 
 
 def upload_tree(store: DiskStore, container: Container, path: str, prefix: S3Uri) -> int:
     """Every regular file below `path` as an object of its own; symbolic links aren't followed
     (C8), while a hard link is a file like another."""
+    with container.fetch(path) as chunks:
+        return _upload_members(store, chunks or _nothing(), prefix)
+
+
+def _upload_members(store: DiskStore, chunks: Iterator[bytes], prefix: S3Uri) -> int:
     count = 0
-    for entry, data in members(container.fetch(path) or _nothing()):
+    for entry, data in members(chunks):
         target = prefix.join(entry.name)
         if data is not None:
             with store.writer(target) as stream:
@@ -119,7 +128,8 @@ def upload_processing(store: DiskStore, container: Container, request: Mapping[s
 
 def failure_text(container: Container) -> str:
     """What the container wrote to /opt/ml/output/failure (A5.6); empty for none."""
-    data = first_file(container.fetch(ML.failure), _BYTES_READ)
+    with container.fetch(ML.failure) as chunks:
+        data = first_file(chunks, _BYTES_READ)
     return (data or b"").decode("utf-8", "replace")
 
 
@@ -129,7 +139,8 @@ def exit_message(container: Container) -> str | None:
     Raises JobFailedError where it isn't UTF-8: the service fails such a job whatever its exit
     code.
     """
-    data = first_file(container.fetch(ML.message), _BYTES_READ)
+    with container.fetch(ML.message) as chunks:
+        data = first_file(chunks, _BYTES_READ)
     if data is None:
         return None
     try:
