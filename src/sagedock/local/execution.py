@@ -177,6 +177,7 @@ class Execution:
                 self._shop.store, inputs(self._job), self._inputs, output_paths(self._job)
             )
         except OSError as error:
+            shutil.rmtree(self._inputs, ignore_errors=True)  # the record of this needs room, too
             raise OutputError(
                 f"Inputs can't be laid down in {self._inputs}: {error.strerror}.",
                 hint="Free some space, or name another data folder with SAGEDOCK_DATA.",
