@@ -7,6 +7,7 @@ job in the calling thread: no other process, no polling.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -29,6 +30,8 @@ from sagedock.local.records import Job, JobState, Kind, Records, Status, Transit
 from sagedock.local.settings import LocalSettings
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
+
+_LOOK_SECONDS = 0.1
 
 _PAGE = 10
 """MaxResults of the list calls where none is given."""
@@ -216,16 +219,18 @@ class LocalSageMaker:
     # following
 
     def _follow(self, job: Job, listener: Listener | None) -> Job:
-        told = len(job.state.transitions) - 1
+        told, looked = len(job.state.transitions) - 1, 0.0
         try:
             for line in self.follow_logs(job):
                 if listener:
-                    told = self._tell(job, told, listener)
+                    if time.monotonic() - looked > _LOOK_SECONDS:  # not once for each of many lines
+                        told, looked = self._tell(job, told, listener), time.monotonic()
                     listener.log(line)
             if listener:
                 self._tell(job, told, listener)
         except KeyboardInterrupt:
-            self._stop(job.kind, job.name)
+            with contextlib.suppress(ValidationError):  # it has just ended
+                self._stop(job.kind, job.name)
             self._wait(job)
             raise
         return self.job(job.kind, job.name)

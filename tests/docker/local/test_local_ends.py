@@ -4,13 +4,15 @@ import signal
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from local_kit import Bench, until
 
 from sagedock.errors import JobFailedError, StoreError, ValidationError
+
+Docker = Callable[..., "subprocess.CompletedProcess[str]"]
 
 HEAR = """
     import os, signal, sys, time
@@ -81,6 +83,33 @@ def test_killed_by_a_signal_of_its_own(bench: Bench) -> None:
         "import os, subprocess as s; raise SystemExit(128 - s.call(['sh', '-c', 'kill -9 $$']))"
     )
     assert answer["FailureReason"] == "AlgorithmError: exit code: 137"
+
+
+HUNGRY = """
+    import time
+    def limit():
+        for name in ("memory.max", "memory/memory.limit_in_bytes"):
+            try:
+                text = open(f"/sys/fs/cgroup/{name}").read().strip()
+            except OSError:
+                continue
+            return int(text) if text.isdigit() else 1 << 62
+    print("ready", flush=True)
+    while limit() > 1 << 30:
+        time.sleep(0.05)
+    hoard = [bytearray(b"x") * (16 << 20) for _ in range(64)]
+"""
+
+
+def test_out_of_memory_is_named(bench: Bench, docker_cli: Docker) -> None:
+    bench.train(HUNGRY, wait=False, job_name="oom")
+    bench.logged("oom", "ready")
+    container = bench.session.sagemaker_client.find("oom").state.container
+    docker_cli("update", "--memory", "64m", "--memory-swap", "64m", str(container))
+    answer = bench.ended("oom")
+    assert answer["TrainingJobStatus"] == "Failed"
+    assert "ran out of memory" in answer["FailureReason"]
+    assert answer["FailureReason"].endswith("exit code: 137")
 
 
 def test_failed_fit_raises_with_the_reason(bench: Bench, images: Mapping, tmp_path: Path) -> None:
@@ -187,7 +216,8 @@ command = ["python3", "-u", "/opt/ml/input/data/probe/main.py"]
 estimator = Estimator(image, container_entry_point=command, sagemaker_session=Session(),
                       environment=dict.fromkeys(variables, "1"))
 try:
-    estimator.fit({"probe": program}, job_name=name)
+    estimator.fit({"probe": program}, job_name=name, wait="LATER" not in variables)
+    estimator.latest_training_job.wait()
 except KeyboardInterrupt:
     print("interrupted", flush=True)
     sys.exit(77)
@@ -212,13 +242,15 @@ def fit_elsewhere(
     return process
 
 
-def test_ctrl_c_stops_packs_and_raises(bench: Bench) -> None:
-    process = fit_elsewhere(bench, "c1")
+@pytest.mark.parametrize("variables", [[], ["LATER"]])
+def test_ctrl_c_stops_packs_and_raises(bench: Bench, variables: list[str]) -> None:
+    """Whether the job runs in the caller's process or in one of its own."""
+    process = fit_elsewhere(bench, "c1", *variables)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 77
     assert output.splitlines()[-1] == "interrupted"
-    assert "heard SIGTERM" in output
+    assert "heard SIGTERM" in "\n".join(bench.session.logs("c1"))
     answer = bench.job("c1")
     assert answer["TrainingJobStatus"] == "Stopped"
     assert names_in_model(bench, answer) == ["early", "late"]
