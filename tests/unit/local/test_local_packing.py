@@ -1,5 +1,6 @@
 """Tar streams on their way out of and into containers. The streams are made as the engine does."""
 
+import contextlib
 import gzip
 import io
 import random
@@ -142,8 +143,9 @@ class Box:
     def __init__(self, entries: Iterable[tuple[tarfile.TarInfo, bytes]]) -> None:
         self._tar = tar(entries)
 
-    def fetch(self, path: str) -> Iterator[bytes]:
-        return chunks(self._tar)
+    @contextlib.contextmanager
+    def fetch(self, path: str) -> Iterator[Iterator[bytes]]:
+        yield chunks(self._tar)
 
 
 def test_every_file_becomes_an_object_hard_links_too(tmp_path: Path):
