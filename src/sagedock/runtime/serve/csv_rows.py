@@ -74,6 +74,7 @@ class Decoder:
     def _numbers(self, text: bytes, rows: int, columns: int) -> Any:
         import numpy as np
 
+        document: Any = None
         try:
             document = self._parser.parse(b"[" + text + b"]")
             buffer = document.as_buffer(of_type="d")
