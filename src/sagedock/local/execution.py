@@ -362,9 +362,15 @@ class Execution:
             self._listener.status(self._job)
 
     def _clean(self, container: Container | None) -> None:
-        if container and not self._keep_container:
-            container.remove()
-        shutil.rmtree(self._inputs, ignore_errors=True)
+        """Leave nothing behind; another Ctrl-C is heard, but not before that is done."""
+        while True:
+            try:
+                if container and not self._keep_container:
+                    container.remove()
+                shutil.rmtree(self._inputs, ignore_errors=True)
+                return
+            except KeyboardInterrupt:
+                self._interrupted = True
 
 
 def _stopping(state: JobState, text: str, now: float) -> JobState:
