@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from sagedock.contract import failure
 from sagedock.contract.metrics import MetricScanner
@@ -21,6 +21,7 @@ from sagedock.engine.docker import Engine
 from sagedock.engine.plan import ExitState, LogLine, Mount, tar_of
 from sagedock.errors import EngineError, JobFailedError, OutputError, SagedockError
 from sagedock.local import artifacts, channels, joblog, packing
+from sagedock.local.messages import MESSAGES
 from sagedock.local.plans import (
     HOST,
     JobPlan,
@@ -37,32 +38,6 @@ from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 
 _COMMAND_NOT_FOUND = 127
-
-_MESSAGES = {
-    Kind.TRAINING: {
-        "Starting": "Preparing the instances for training",
-        "Downloading": "Downloading input data",
-        "Training": "Training image download completed. Training in progress.",
-        "Stopping": "Stopping the training job",
-        "Uploading": "Uploading generated training model",
-        "Completed": "Training job completed",
-        "Failed": "Training job failed",
-        "Stopped": "Training job stopped",
-        "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
-    },
-    Kind.PROCESSING: {
-        "Starting": "Preparing the instances for processing",
-        "Downloading": "Downloading inputs",
-        "Training": "Processing in progress",
-        "Stopping": "Stopping the processing job",
-        "Uploading": "Uploading outputs",
-        "Completed": "Processing job completed",
-        "Failed": "Processing job failed",
-        "Stopped": "Processing job stopped",
-        "MaxRuntimeExceeded": "Processing job runtime exceeded MaxRuntimeInSeconds",
-    },
-}
-"""StatusMessage of each step. Of a processing job the service shows no steps; ours are the same."""
 
 
 class Listener(Protocol):
@@ -105,12 +80,14 @@ class Execution:
         self._shop, self._job, self._listener = shop, job, listener
         self._keep_container = False
         self._interrupted = False
+        self._listeners_error: Exception | None = None
 
     def run(self) -> Job:
         """Run the job to its end. What the job does wrong ends up in its record as Failed.
 
         An interrupt (Ctrl-C) stops the job as StopTrainingJob would, a second one kills it; what
-        is to be packed is packed, then KeyboardInterrupt is raised.
+        is to be packed is packed, then KeyboardInterrupt is raised. What the listener raises is
+        raised when the job has ended.
         """
         container: Container | None = None
         try:
@@ -131,6 +108,8 @@ class Execution:
             self._clean(container)
         if self._interrupted:
             raise KeyboardInterrupt
+        if self._listeners_error:
+            raise self._listeners_error
         return self._job
 
     # staging
@@ -238,8 +217,7 @@ class Execution:
                 for line in container.follow(joblog.tail(self._shop.log_path(self._job))):
                     log.write(line)
                     scanner.feed(line.text, joblog.seconds(line))
-                    if self._listener:
-                        self._listener.log(line)
+                    self._tell("log", line)
                 return
             except KeyboardInterrupt:
                 self._interrupt(watcher)
@@ -259,7 +237,7 @@ class Execution:
 
     def _stopping(self, reason: StopReason) -> None:
         status = "MaxRuntimeExceeded" if reason is StopReason.MAX_RUNTIME else "Stopping"
-        text = _MESSAGES[self._job.kind][status]
+        text = MESSAGES[self._job.kind][status]
         self._update(lambda s: _stopping(s, text, time.time()))
 
     # packaging
@@ -340,7 +318,7 @@ class Execution:
         self._end(Status.FAILED, "Failed", reason)
 
     def _end(self, status: Status, secondary: str, reason: str | None = None) -> None:
-        now, text = time.time(), _MESSAGES[self._job.kind][secondary]
+        now, text = time.time(), MESSAGES[self._job.kind][secondary]
         clipped = failure.clip(reason) if reason else None
         # Where not even the end can be written, the container is all that is left of the job.
         keep, self._keep_container = self._keep_container, True
@@ -352,14 +330,23 @@ class Execution:
         self._keep_container = keep
 
     def _enter(self, status: str) -> None:
-        text = _MESSAGES[self._job.kind][status]
+        text = MESSAGES[self._job.kind][status]
         self._update(lambda s: s.enter(status, text, time.time()))
 
     def _update(self, change: Callable[[JobState], JobState]) -> None:
         before = self._job.state.transitions
         self._job = self._shop.records.update(self._job, change)
-        if self._listener and self._job.state.transitions != before:
-            self._listener.status(self._job)
+        if self._job.state.transitions != before:
+            self._tell("status", self._job)
+
+    def _tell(self, what: Literal["log", "status"], news: Any) -> None:
+        """A listener that fails (a closed pipe, say) is told no more; the job goes on."""
+        if self._listener is None:
+            return
+        try:
+            getattr(self._listener, what)(news)
+        except Exception as error:
+            self._listener, self._listeners_error = None, error
 
     def _clean(self, container: Container | None) -> None:
         """Leave nothing behind; another Ctrl-C is heard, but not before that is done."""

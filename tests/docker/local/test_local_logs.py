@@ -174,3 +174,17 @@ def test_describe_has_the_services_fields(bench: Bench) -> None:
     json.dumps(answer, default=str)
     listed = bench.session.sagemaker_client.list_training_jobs(NameContains="TOL")
     assert [row["TrainingJobName"] for row in listed["TrainingJobSummaries"]] == ["told"]
+
+
+def test_a_listener_that_fails_does_not_cost_the_job(bench: Bench) -> None:
+    """`print` into a closed pipe raises; the job ends as it would have, then that is raised."""
+
+    def broken(text: str) -> None:
+        raise BrokenPipeError(text)
+
+    bench.listener.on_line = broken
+    with pytest.raises(BrokenPipeError, match="0"):
+        bench.train("print('\\n'.join(map(str, range(1000))))", job_name="unheard")
+    job = bench.session.sagemaker_client.describe_training_job(TrainingJobName="unheard")
+    assert job["TrainingJobStatus"] == "Completed"
+    assert len(bench.session.logs("unheard")) == 1000
