@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -387,5 +388,6 @@ def test_attach_gives_a_jobs_settings_as_its_caller_gave_them(
         request=request,
         owner=Owner.me(),
     )
-    Records(session.settings.data).add(job)
+    with closing(Records(session.settings.data)) as records:
+        records.add(job)
     assert Estimator.attach("one", session).hyperparameters() == given
