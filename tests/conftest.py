@@ -9,10 +9,13 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("sagedock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sagedock")
 
-# A shell starts a job in the background with SIGINT ignored, and what is ignored stays ignored in
-# every child: tests of Ctrl-C would wait for ever. A handler, unlike that, isn't inherited.
+# A shell starts a job in the background with SIGINT ignored, nohup ignores SIGHUP, and what is
+# ignored stays ignored in every child: tests of signals would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
