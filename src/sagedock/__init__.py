@@ -17,6 +17,8 @@ _LAZY = {
     "ScriptProcessor": "sagedock.launch.processing",
     "ProcessingInput": "sagedock.launch.processing",
     "ProcessingOutput": "sagedock.launch.processing",
+    "Model": "sagedock.launch.model",
+    "Transformer": "sagedock.launch.transformer",
     "Session": "sagedock.launch.session",
     "LocalSageMaker": "sagedock.local.client",
 }

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sagedock.contract.paths import ML
 from sagedock.contract.patterns import matches
+from sagedock.contract.request_rules import documented_rules
 from sagedock.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def validate(operation: str, request: Mapping[str, Any]) -> None:
     if shape is None:  # pragma: no cover - every job operation has an input
         return
     _check_form(operation, request, shape)
-    problems = [*_violations(request, shape, ""), *_documented_rules(operation, request)]
+    problems = [*_violations(request, shape, ""), *documented_rules(operation, request)]
     if problems:
         count = len(problems)
         noun = "error" if count == 1 else "errors"
@@ -137,75 +137,6 @@ def _enum_constraint(value: str, allowed: Sequence[str]) -> str:
     close = difflib.get_close_matches(value, allowed, n=3, cutoff=0.7)
     hint = f" (did you mean {' or '.join(close)}?)" if close else ""
     return f"satisfy enum value set: [{text}]{hint}"
-
-
-# Rules that the model does not hold
-
-
-def _documented_rules(operation: str, request: Mapping[str, Any]) -> Iterator[str]:
-    if operation == "CreateTrainingJob":
-        yield from _training_rules(request)
-    if operation == "CreateProcessingJob":
-        yield from _processing_rules(request)
-
-
-def _training_rules(request: Mapping[str, Any]) -> Iterator[str]:
-    names = [channel["ChannelName"] for channel in request.get("InputDataConfig", ())]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"Channel name '{name}' at 'inputDataConfig' is used more than once"
-    if "ServerlessJobConfig" not in request:  # only for its sake the model lets them be left out
-        yield from _own_instances(request)
-    algorithm = request.get("AlgorithmSpecification")
-    if algorithm and ("TrainingImage" in algorithm) == ("AlgorithmName" in algorithm):
-        yield (
-            "Exactly one of TrainingImage and AlgorithmName must be set at 'algorithmSpecification'"
-        )
-
-
-def _own_instances(request: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("AlgorithmSpecification", "ResourceConfig"):
-        if name not in request:
-            yield _missing(_member("", name))
-    resources = request.get("ResourceConfig", {})
-    if "ResourceConfig" in request and not resources.get("InstanceGroups"):
-        for name in ("InstanceType", "InstanceCount"):
-            if name not in resources:
-                yield _missing(f"resourceConfig.{_member('', name)}")
-
-
-def _missing(path: str) -> str:
-    return f"Value null at '{path}' failed to satisfy constraint: Member must not be null"
-
-
-def _processing_rules(request: Mapping[str, Any]) -> Iterator[str]:
-    inputs = [
-        (item["InputName"], item["S3Input"].get("LocalPath", ""))
-        for item in request.get("ProcessingInputs", ())
-        if "S3Input" in item
-    ]
-    outputs = [
-        (item["OutputName"], item["S3Output"].get("LocalPath", ""))
-        for item in request.get("ProcessingOutputConfig", {}).get("Outputs", ())
-        if "S3Output" in item
-    ]
-    yield from _processing_paths([*inputs, *outputs])
-    taken = {path.rstrip("/"): name for name, path in inputs}
-    for name, path in outputs:  # C9
-        if path.rstrip("/") in taken:
-            yield (
-                f"Output '{name}' has the local path of input '{taken[path.rstrip('/')]}' "
-                f"({path}): they must differ"
-            )
-
-
-def _processing_paths(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
-    names = [name for name, _ in pairs]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"The name '{name}' is used for more than one input or output"
-    for name, path in pairs:  # C6
-        inside = path.rstrip("/").startswith(f"{ML.processing}/")
-        if path and (not inside or ".." in path.split("/")):
-            yield f"LocalPath '{path}' of '{name}' must lie below {ML.processing}/"
 
 
 # Building
@@ -362,6 +293,75 @@ def processing_output(
         "OutputName": name,
         "AppManaged": False,
         "S3Output": {"S3Uri": uri, "LocalPath": local_path, "S3UploadMode": upload_mode},
+    }
+
+
+def model_request(
+    *,
+    name: str,
+    image_uri: str,
+    model_data: str | None,
+    role: str,
+    environment: Mapping[str, str] | None = None,
+    tags: Sequence[Mapping[str, str]] = (),
+) -> Request:
+    """A CreateModel request of one container."""
+    container: Request = {"Image": image_uri}
+    container |= _given(ModelDataUrl=model_data, Environment=dict(environment or {}))
+    return {
+        "ModelName": name,
+        "PrimaryContainer": container,
+        "ExecutionRoleArn": role,
+        **_given(Tags=[dict(tag) for tag in tags]),
+    }
+
+
+def transform_request(
+    *,
+    job_name: str,
+    model_name: str,
+    data_uri: str,
+    output_uri: str,
+    instance_type: str,
+    instance_count: int = 1,
+    data_type: str = "S3Prefix",
+    content_type: str | None = None,
+    split_type: str | None = None,
+    compression_type: str | None = None,
+    accept: str | None = None,
+    assemble_with: str | None = None,
+    strategy: str | None = None,
+    max_concurrent: int | None = None,
+    max_payload: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    client_config: Mapping[str, int] | None = None,
+    tags: Sequence[Mapping[str, str]] = (),
+) -> Request:
+    """A CreateTransformJob request. `max_payload` in MB, 0 for no limit (E5)."""
+    source = {"DataSource": {"S3DataSource": {"S3DataType": data_type, "S3Uri": data_uri}}}
+    payload = {} if max_payload is None else {"MaxPayloadInMB": max_payload}
+    return {
+        "TransformJobName": job_name,
+        "ModelName": model_name,
+        "TransformInput": {
+            **source,
+            **_given(
+                ContentType=content_type, SplitType=split_type, CompressionType=compression_type
+            ),
+        },
+        "TransformOutput": {
+            "S3OutputPath": output_uri,
+            **_given(Accept=accept, AssembleWith=assemble_with),
+        },
+        "TransformResources": {"InstanceType": instance_type, "InstanceCount": instance_count},
+        **payload,
+        **_given(
+            BatchStrategy=strategy,
+            MaxConcurrentTransforms=max_concurrent,
+            Environment=dict(environment or {}),
+            ModelClientConfig=dict(client_config or {}),
+            Tags=[dict(tag) for tag in tags],
+        ),
     }
 
 

@@ -38,10 +38,10 @@ PLACES = {
     "urllib3": ("engine/",),
     "boto3": (),
     "subprocess": ("images/build.py", "runtime/", "local/owner.py", "local/process.py"),
-    "botocore": ("requests.py", "local/client.py"),
+    "botocore": ("requests.py", "local/jobs.py"),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "sqlite3": ("store/", "local/records.py"),
+    "sqlite3": ("store/", "local/records.py", "local/models.py"),
 }
 """Import to the places that may have it."""
 

@@ -64,6 +64,18 @@ class Container:
         with contextlib.suppress(APIError):
             self._client.kill(self.id, signal=name)
 
+    def published(self, port: int) -> tuple[str, int]:
+        """Address on this machine at which a started container's `port` answers."""
+        bindings = self.inspect()["NetworkSettings"]["Ports"].get(f"{port}/tcp")
+        if not bindings:
+            raise EngineError(f"Container {self.name} has no port {port}: it has ended.")
+        return bindings[0]["HostIp"], int(bindings[0]["HostPort"])
+
+    def stop(self, grace: float) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds; returns when it has ended."""
+        with _told(f"Container {self.name} can't be stopped"):
+            self._client.stop(self.id, timeout=int(grace))
+
     def wait(self) -> ExitState:
         """Wait for the end, however long it takes."""
         while True:

@@ -109,6 +109,7 @@ class Engine:
             mounts=mounts,
             extra_hosts=dict(plan.extra_hosts),
             shm_size=plan.shm_bytes,
+            port_bindings=dict.fromkeys(plan.ports, ("127.0.0.1", None)),
             # Any other driver may be set to rotate, and a rotated log has lost its beginning.
             log_config=LogConfig(type="json-file", config={"max-size": "1000g"}),
         )
@@ -121,6 +122,7 @@ class Engine:
             "hostname": plan.hostname,
             "labels": dict(plan.labels),
             "host_config": host_config,
+            "ports": list(plan.ports),
             "stdin_open": False,
             "tty": False,
         }

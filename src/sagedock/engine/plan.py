@@ -23,7 +23,7 @@ class ContainerPlan:
 
     `entrypoint` and `command` None keep the image's own. `empty_volumes` are folders that start
     empty whatever the image has there, and go when the container goes. `shm_bytes` is the size of
-    /dev/shm.
+    /dev/shm. `ports` are published on this machine's loopback address, on free ports of its own.
     """
 
     name: str
@@ -38,6 +38,7 @@ class ContainerPlan:
     empty_volumes: Sequence[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     shm_bytes: int | None = None
+    ports: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sagedock.errors import JobFailedError
 from sagedock.launch.session import Session
+from sagedock.local.describe import describe
 from sagedock.local.records import Job, Kind, Status
 
 
@@ -28,10 +29,7 @@ class LaunchedJob:
 
     def describe(self) -> dict[str, Any]:
         """DescribeTrainingJob's or DescribeProcessingJob's answer."""
-        client = self._session.sagemaker_client
-        if self.kind is Kind.TRAINING:
-            return client.describe_training_job(TrainingJobName=self.name)
-        return client.describe_processing_job(ProcessingJobName=self.name)
+        return describe(self._record())
 
     def wait(self, logs: bool = True) -> None:
         """Wait for the end. Raises JobFailedError with the job's FailureReason if it Failed."""
@@ -45,10 +43,11 @@ class LaunchedJob:
     def stop(self) -> None:
         """StopTrainingJob or StopProcessingJob."""
         client = self._session.sagemaker_client
-        if self.kind is Kind.TRAINING:
-            client.stop_training_job(TrainingJobName=self.name)
-        else:
-            client.stop_processing_job(ProcessingJobName=self.name)
+        {
+            Kind.TRAINING: lambda: client.stop_training_job(TrainingJobName=self.name),
+            Kind.PROCESSING: lambda: client.stop_processing_job(ProcessingJobName=self.name),
+            Kind.TRANSFORM: lambda: client.stop_transform_job(TransformJobName=self.name),
+        }[self.kind]()
 
     def logs(self) -> list[str]:
         """The lines of the log so far."""

@@ -185,6 +185,7 @@ class Session:
         create = {
             Kind.TRAINING: client.create_training_job,
             Kind.PROCESSING: client.create_processing_job,
+            Kind.TRANSFORM: client.create_transform_job,
         }[kind]
         create(**request)
 

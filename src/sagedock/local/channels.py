@@ -90,7 +90,7 @@ def _has_links(folder: Path) -> bool:
 def _linked(store: DiskStore, plan: InputPlan, place: Path) -> Path:
     place.mkdir(parents=True)
     found = False
-    for info, relative in _objects(store, plan):
+    for info, relative in objects(store, plan):
         found = True
         if not info.uri.key.endswith("/"):  # a console's "folder" object is no file
             _place(store, plan, info, place / relative)
@@ -111,7 +111,8 @@ def _place(store: DiskStore, plan: InputPlan, info: ObjectInfo, target: Path) ->
         ) from error
 
 
-def _objects(store: DiskStore, plan: InputPlan) -> Iterator[tuple[ObjectInfo, Path]]:
+def objects(store: DiskStore, plan: InputPlan) -> Iterator[tuple[ObjectInfo, Path]]:
+    """The objects of an input and the path each has below it."""
     if plan.is_manifest:
         yield from _manifest(store, plan)
         return

@@ -1,66 +1,20 @@
-"""The local SageMaker: methods, arguments and answers of boto3's `sagemaker` client.
-
-`create_*` validates, checks that the image is there, remembers the job and returns; a process of
-its own runs it. Whoever means to wait says so (`attended=True`) and calls `attend`, which runs the
-job in the calling thread: no other process, no polling.
-"""
+"""The local SageMaker: methods, arguments and answers of boto3's `sagemaker` client."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sagedock import requests
-from sagedock.contract.names import Place
-from sagedock.engine.docker import Engine
-from sagedock.engine.plan import LogLine
-from sagedock.errors import ValidationError
-from sagedock.local import joblog, owner, support
-from sagedock.local.describe import Answer, describe, summary
-from sagedock.local.execution import Execution, Listener, Workshop
-from sagedock.local.process import Owner
-from sagedock.local.records import Job, JobState, Kind, Records, Status, Transition
-from sagedock.local.settings import LocalSettings
-from sagedock.store.disk import DiskStore
-from sagedock.store.uri import S3Uri
+from sagedock.local import models
+from sagedock.local.describe import Answer, describe
+from sagedock.local.jobs import JobService, data_id
+from sagedock.local.records import Kind
 
-_LOOK_SECONDS = 0.1
-
-_PAGE = 10
-"""MaxResults of the list calls where none is given."""
+__all__ = ["LocalSageMaker", "data_id"]
 
 
-class LocalSageMaker:
-    """SageMaker on this machine.
-
-    `settings` default to the environment's. `attended`: jobs wait for `attend` instead of being
-    run by a process of their own. `engine` is found when first needed.
-    """
-
-    def __init__(
-        self,
-        settings: LocalSettings | None = None,
-        *,
-        attended: bool = False,
-        engine: Callable[[], Engine] = Engine.connect,
-    ) -> None:
-        self.settings = settings or LocalSettings.from_environment()
-        self.store = DiskStore(self.settings.data)
-        self._records = Records(self.settings.data)
-        self._place = Place(region=self.settings.region, account=self.settings.account)
-        self._attended = attended
-        self._waiting: set[tuple[Kind, str]] = set()
-        self._connect = engine
-        self._engine: Engine | None = None
-
-    # SageMaker's own operations
+class LocalSageMaker(JobService):
+    """SageMaker on this machine: operations of the API, by the names boto3 gives them."""
 
     def create_training_job(self, **request: Any) -> Answer:
         """CreateTrainingJob. Raises ValidationError, UnsupportedError, ImageNotFoundError,
@@ -107,224 +61,49 @@ class LocalSageMaker:
         """StopProcessingJob: the owner sends SIGINT (C3), then SIGKILL."""
         self._stop(Kind.PROCESSING, ProcessingJobName)
 
-    # Beside the API: what a caller on the same machine can do
+    # models and transform jobs
 
-    def attend(self, kind: Kind, name: str, listener: Listener | None = None) -> Job:
-        """See a job through to its end; returns it as it ended.
+    def create_model(self, **request: Any) -> Answer:
+        """CreateModel. Raises ValidationError, UnsupportedError, StoreError where the model's data
+        is not there."""
+        requests.validate("CreateModel", request)
+        model = models.new_model(request, self._place.arn("model", request["ModelName"]))
+        models.check_data(self.store, request)
+        self._models.add(model)
+        return {"ModelArn": model.arn}
 
-        An attended job is run here, in this thread. A job of another owner is followed. Ctrl-C
-        stops the job in both cases, then raises KeyboardInterrupt.
-        """
-        job = self.job(kind, name)
-        if (kind, name) in self._waiting:
-            self._waiting.discard((kind, name))
-            return Execution(self._shop(), job, listener).run()
-        return self._follow(job, listener)
+    def describe_model(self, *, ModelName: str) -> Answer:  # noqa: N803
+        """DescribeModel. Raises ResourceNotFoundError."""
+        return models.describe(self._models.get(ModelName))
 
-    def take_over(self, kind: Kind, name: str, giver: Owner) -> None:
-        """Become the owner of a job that `giver` (alive or dead) has left to this process, and
-        run it. Does nothing where the job has ended or a third process was faster."""
-        job = replace(self._records.get(kind, name), owner=giver)
-        if self._records.claim(job, Owner.me()):
-            Execution(self._shop(), self._records.get(kind, name)).run()
+    def list_models(self, **filters: Any) -> Answer:
+        """ListModels, with NameContains; all of them in one page."""
+        requests.validate("ListModels", filters)
+        word = filters.get("NameContains", "").lower()
+        found = [model for model in self._models.list() if word in model.name.lower()]
+        return {"Models": [models.summary(model) for model in found]}
 
-    def job(self, kind: Kind, name: str) -> Job:
-        """A job's record; one that lost its owner gets a new one first."""
-        return self._adopted(self._records.get(kind, name))
+    def delete_model(self, *, ModelName: str) -> None:  # noqa: N803
+        """DeleteModel: its artifacts stay. Raises ResourceNotFoundError."""
+        self._models.delete(ModelName)
 
-    def refuse_taken(self, kind: Kind, name: str) -> None:
-        """Raise ResourceInUseError where a job of that kind and name exists."""
-        self._records.refuse_taken(kind, name)
+    def create_transform_job(self, **request: Any) -> Answer:
+        """CreateTransformJob. Raises as `create_training_job` does, and ResourceNotFoundError for
+        an unknown model."""
+        requests.validate("CreateTransformJob", request)
+        image = self._models.get(request["ModelName"]).container["Image"]
+        output = request["TransformOutput"]["S3OutputPath"]
+        job = self._create(Kind.TRANSFORM, request["TransformJobName"], request, image, [output])
+        return {"TransformJobArn": job.arn}
 
-    def jobs(self, kind: Kind | None = None) -> list[Job]:
-        """All jobs, newest first."""
-        return [self._adopted(job) for job in self._records.list(kind)]
+    def describe_transform_job(self, *, TransformJobName: str) -> Answer:  # noqa: N803
+        """DescribeTransformJob. Raises ResourceNotFoundError."""
+        return describe(self.job(Kind.TRANSFORM, TransformJobName))
 
-    def find(self, name: str) -> Job:
-        """A job of any kind by name. Raises ResourceNotFoundError."""
-        jobs = [job for job in self._records.list() if job.name == name]
-        return self._adopted(jobs[0]) if jobs else self._records.get(Kind.TRAINING, name)
+    def list_transform_jobs(self, **filters: Any) -> Answer:
+        """ListTransformJobs, with its filters, sorting and paging."""
+        return self._list("ListTransformJobs", "TransformJobSummaries", Kind.TRANSFORM, filters)
 
-    def logs(self, job: Job) -> list[LogLine]:
-        """The job's log so far."""
-        return joblog.read(self._log_path(job))
-
-    def follow_logs(self, job: Job) -> Iterator[LogLine]:
-        """The job's log, line by line, until the job ends."""
-        return joblog.follow(
-            self._log_path(job), lambda: not self.job(job.kind, job.name).is_running
-        )
-
-    def close(self) -> None:
-        """Let go of the engine and the database."""
-        if self._engine:
-            self._engine.close()
-        self._records.close()
-        self.store.close()
-
-    # making
-
-    def _create(
-        self, kind: Kind, name: str, request: Mapping[str, Any], image: str, outputs: list[str]
-    ) -> Job:
-        support.check(kind, request)
-        for uri in outputs:
-            self._check_writable(uri)
-        engine = self._shop().engine
-        if engine.image(image) is None:
-            engine.pull(image)
-        now = time.time()
-        job = Job(
-            kind=kind,
-            name=name,
-            arn=self._place.arn(f"{kind}-job", name),
-            created=now,
-            request=request,
-            state=_born(now, support.notes(request)),
-            owner=Owner.me(),
-        )
-        self._records.add(job)
-        if self._attended:
-            self._waiting.add((kind, name))
-        else:
-            owner.spawn(self.settings, job, self._folder(job) / "runner.log")
-        return job
-
-    def _check_writable(self, uri: str) -> None:
-        """Find out before an hour of training that the results have nowhere to go."""
-        place = S3Uri.parse(uri)
-        behind = self.store.as_folder(place.bucket)
-        if behind:
-            probe = place.join(f".sagedock-{os.getpid()}-{time.monotonic_ns()}")
-            with self.store.writer(probe):
-                pass
-            self.store.delete(probe)
-
-    def _shop(self) -> Workshop:
-        self._engine = self._engine or self._connect()
-        return Workshop(
-            engine=self._engine,
-            store=self.store,
-            records=self._records,
-            settings=self.settings,
-            data_id=data_id(self.settings.data),
-        )
-
-    def _folder(self, job: Job) -> Path:
-        return self.settings.data / "jobs" / job.kind / job.name
-
-    def _log_path(self, job: Job) -> Path:
-        return self._folder(job) / "logs" / "algo-1.log"
-
-    # following
-
-    def _follow(self, job: Job, listener: Listener | None) -> Job:
-        told, looked = len(job.state.transitions) - 1, 0.0
-        try:
-            for line in self.follow_logs(job):
-                if listener:
-                    if time.monotonic() - looked > _LOOK_SECONDS:  # not once for each of many lines
-                        told, looked = self._tell(job, told, listener), time.monotonic()
-                    listener.log(line)
-            if listener:
-                self._tell(job, told, listener)
-        except KeyboardInterrupt:
-            with contextlib.suppress(ValidationError):  # it has just ended
-                self._stop(job.kind, job.name)
-            self._wait(job)
-            raise
-        return self.job(job.kind, job.name)
-
-    def _tell(self, job: Job, told: int, listener: Listener) -> int:
-        """Tell of the secondary statuses entered since; how many have been told of then."""
-        now = self._records.get(job.kind, job.name)
-        for count in range(told, len(now.state.transitions)):
-            entered = now.state.transitions[: count + 1]
-            listener.status(replace(now, state=replace(now.state, transitions=entered)))
-        return len(now.state.transitions)
-
-    def _wait(self, job: Job) -> None:
-        while self.job(job.kind, job.name).is_running:
-            time.sleep(0.1)
-
-    def _stop(self, kind: Kind, name: str) -> None:
-        job = self.job(kind, name)
-        if not job.is_running:
-            word = kind.capitalize()
-            raise ValidationError(
-                f"The request was rejected because the {kind} job is in status {job.state.status}.",
-                hint=f"{word} jobs can be stopped while they run.",
-            )
-        self._records.update(job, lambda s: _asked_to_stop(s, time.time()))
-        self._records.request_stop(job)
-
-    def _adopted(self, job: Job) -> Job:
-        """A running job whose owner has died gets a new one, which takes its container over."""
-        if not job.is_running or (job.owner and job.owner.is_alive()):
-            return job
-        if self._records.claim(job, Owner.me()):
-            owner.spawn(self.settings, job, self._folder(job) / "runner.log")
-        return self._records.get(job.kind, job.name)
-
-    def _list(self, operation: str, member: str, kind: Kind, filters: Mapping[str, Any]) -> Answer:
-        requests.validate(operation, filters)
-        rows = [summary(job) for job in self.jobs(kind)]
-        word = "TrainingJob" if kind is Kind.TRAINING else "ProcessingJob"
-        rows = [row for row in rows if _passes(row, word, filters)]
-        key = {"Name": f"{word}Name", "Status": f"{word}Status"}.get(
-            filters.get("SortBy", ""), "CreationTime"
-        )
-        rows.sort(key=lambda row: row[key], reverse=filters.get("SortOrder") != "Ascending")
-        start = _start(filters.get("NextToken", "0"))
-        end = start + filters.get("MaxResults", _PAGE)
-        more = {"NextToken": str(end)} if end < len(rows) else {}
-        return {member: rows[start:end], **more}
-
-
-def data_id(folder: Path) -> str:
-    """A short name of a data folder: labels what was started for it."""
-    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
-
-
-def _born(now: float, notes: tuple[str, ...]) -> JobState:
-    pending = Transition(status="Pending", message="The job is about to start", started=now)
-    return JobState(modified=now, transitions=(pending,), notes=notes)
-
-
-def _asked_to_stop(state: JobState, now: float) -> JobState:
-    if state.status is not Status.IN_PROGRESS:
-        return state
-    return replace(state, status=Status.STOPPING).enter("Stopping", "Stopping the job", now)
-
-
-def _start(token: str) -> int:
-    if not token.isdecimal():
-        raise ValidationError(f"NextToken {token!r} is none that a list call has given.")
-    return int(token)
-
-
-def _passes(row: Answer, word: str, filters: Mapping[str, Any]) -> bool:
-    contains = filters.get("NameContains", "").lower()
-    status = filters.get("StatusEquals", row[f"{word}Status"])
-    times = (
-        ("CreationTimeAfter", "CreationTime", 1), ("CreationTimeBefore", "CreationTime", -1),
-        ("LastModifiedTimeAfter", "LastModifiedTime", 1),
-        ("LastModifiedTimeBefore", "LastModifiedTime", -1),
-    )  # fmt: skip
-    return (
-        contains in row[f"{word}Name"].lower()
-        and row[f"{word}Status"] == status
-        and all(
-            (row[key] - _moment(filters[name])).total_seconds() * sign > 0
-            for name, key, sign in times
-            if name in filters
-        )
-    )
-
-
-def _moment(value: Any) -> datetime:
-    """A time in any of the forms that botocore takes: datetime, ISO text, seconds."""
-    from botocore.utils import parse_to_aware_datetime
-
-    moment: datetime = parse_to_aware_datetime(value)
-    return moment
+    def stop_transform_job(self, *, TransformJobName: str) -> None:  # noqa: N803
+        """StopTransformJob: what is not written whole is dropped (E13)."""
+        self._stop(Kind.TRANSFORM, TransformJobName)

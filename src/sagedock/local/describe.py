@@ -17,12 +17,17 @@ Answer = dict[str, Any]
 
 def describe(job: Job) -> Answer:
     """DescribeTrainingJob's or DescribeProcessingJob's answer."""
-    return _training(job) if job.kind is Kind.TRAINING else _processing(job)
+    make = {
+        Kind.TRAINING: _training,
+        Kind.PROCESSING: _processing,
+        Kind.TRANSFORM: _transform,
+    }[job.kind]
+    return make(job)
 
 
 def summary(job: Job) -> Answer:
     """One entry of ListTrainingJobs' or ListProcessingJobs' answer."""
-    word = "TrainingJob" if job.kind is Kind.TRAINING else "ProcessingJob"
+    word = f"{job.kind.capitalize()}Job"
     secondary = {"SecondaryStatus": _secondary(job)} if job.kind is Kind.TRAINING else {}
     return {
         f"{word}Name": job.name,
@@ -31,12 +36,8 @@ def summary(job: Job) -> Answer:
         "CreationTime": _time(job.created),
         "LastModifiedTime": _time(job.state.modified),
         **secondary,
-        **_given(**{f"{_end_word(job)}EndTime": _time(job.state.ended)}),
+        **_given(**{f"{job.kind.capitalize()}EndTime": _time(job.state.ended)}),
     }
-
-
-def _end_word(job: Job) -> str:
-    return "Training" if job.kind is Kind.TRAINING else "Processing"
 
 
 def _training(job: Job) -> Answer:
@@ -126,6 +127,35 @@ def _processing(job: Job) -> Answer:
             ProcessingEndTime=_time(state.ended),
         ),
     }
+
+
+def _transform(job: Job) -> Answer:
+    request, state = job.request, job.state
+    source = {"CompressionType": "None", "SplitType": "None", **request["TransformInput"]}
+    target = {"AssembleWith": "None", "KmsKeyId": "", **request["TransformOutput"]}
+    return {
+        "TransformJobName": job.name,
+        "TransformJobArn": job.arn,
+        "TransformJobStatus": str(state.status),
+        "ModelName": request["ModelName"],
+        "TransformInput": source,
+        "TransformOutput": target,
+        "TransformResources": dict(request["TransformResources"]),
+        "CreationTime": _time(job.created),
+        **{
+            key: request[key]
+            for key in (
+                "MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy", "Environment",
+                "ModelClientConfig", "ExperimentConfig",
+            )
+            if key in request
+        },
+        **_given(
+            FailureReason=state.failure_reason,
+            TransformStartTime=_time(state.started),
+            TransformEndTime=_time(state.ended),
+        ),
+    }  # fmt: skip
 
 
 def _outputs(request: Mapping[str, Any]) -> Answer | None:

@@ -22,6 +22,7 @@ from sagedock.engine.plan import ExitState, LogLine, Mount, tar_of
 from sagedock.errors import EngineError, JobFailedError, OutputError, SagedockError
 from sagedock.local import artifacts, channels, joblog, packing
 from sagedock.local.messages import MESSAGES
+from sagedock.local.models import Model, ModelRecords
 from sagedock.local.plans import (
     HOST,
     JobPlan,
@@ -57,6 +58,7 @@ class Workshop:
     engine: Engine
     store: DiskStore
     records: Records
+    models: ModelRecords
     settings: LocalSettings
     data_id: str
 
@@ -167,8 +169,13 @@ class Execution:
             settings=self._shop.settings,
             data_id=self._shop.data_id,
             machine_memory=self._shop.engine.memory_bytes(),
+            model=self._model().request if self._job.kind is Kind.TRANSFORM else None,
         )
         return plan(self._job, mounts, around)
+
+    def _model(self) -> Model:
+        """The model of a transform job. Raises ResourceNotFoundError where it was deleted."""
+        return self._shop.models.get(self._job.request["ModelName"])
 
     def _fill(self, container: Container, plan: JobPlan) -> None:
         container.put(tar_of(plan.files))
@@ -250,12 +257,8 @@ class Execution:
             self._finish_training(container, ok)
         else:
             self._finish_processing(container, ok)
-        if reason is StopReason.MAX_RUNTIME:
-            self._end(Status.STOPPED, "MaxRuntimeExceeded")
-        elif reason is StopReason.REQUESTED:
-            self._end(Status.STOPPED, "Stopped")
-        elif ok:
-            self._end(Status.COMPLETED, "Completed")
+        if ok:
+            self._end_well(reason)
         else:
             self._end_failed(container, ended)
 
@@ -293,6 +296,14 @@ class Execution:
         )
 
     # ends
+
+    def _end_well(self, reason: StopReason | None) -> None:
+        if reason is StopReason.MAX_RUNTIME:
+            self._end(Status.STOPPED, "MaxRuntimeExceeded")
+        elif reason is StopReason.REQUESTED:
+            self._end(Status.STOPPED, "Stopped")
+        else:
+            self._end(Status.COMPLETED, "Completed")
 
     def _end_failed(self, container: Container, ended: ExitState) -> None:
         if self._job.kind is Kind.PROCESSING:

@@ -16,6 +16,15 @@ MESSAGES = {
         "Stopped": "Training job stopped",
         "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
     },
+    Kind.TRANSFORM: {
+        "Starting": "Preparing the instances for the transform job",
+        "Downloading": "Downloading the model",
+        "Training": "Transform in progress",
+        "Stopping": "Stopping the transform job",
+        "Completed": "Transform job completed",
+        "Failed": "Transform job failed",
+        "Stopped": "Transform job stopped",
+    },
     Kind.PROCESSING: {
         "Starting": "Preparing the instances for processing",
         "Downloading": "Downloading inputs",
@@ -28,4 +37,5 @@ MESSAGES = {
         "MaxRuntimeExceeded": "Processing job runtime exceeded MaxRuntimeInSeconds",
     },
 }
-"""StatusMessage of each step. Of a processing job the service shows no steps; ours are the same."""
+"""StatusMessage of each step. Of other jobs than training the service shows no steps; ours are
+the same."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import gzip
 import io
 import posixpath
+import shutil
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from isal import igzip_threaded
@@ -108,6 +110,41 @@ def code_tar(archive: BinaryIO, source: str, folder: str) -> Iterator[bytes]:
             hint="Expected a tar.gz of the source folder, its entries relative to that folder.",
         ) from error
     yield _taken(buffer)
+
+
+def unpack(archive: BinaryIO, source: str, folder: Path) -> None:
+    """A model.tar.gz as files below `folder`, which is made.
+
+    Raises InputError where it is no tar.gz, an entry would leave the folder, or is a link (D2.2).
+    """
+    what = f"{source} can't be unpacked as a model"
+    folder.mkdir(parents=True)
+    try:
+        with tarfile.open(fileobj=archive, mode="r|gz", bufsize=_BUFFER) as packed:
+            for entry in packed:
+                if entry.issym() or entry.islnk():
+                    raise InputError(
+                        f"{what}: {entry.name} is a link, and hosting takes none (D2.2).",
+                        hint="Put the file itself into the archive.",
+                    )
+                _write(packed, entry, folder / _confined(entry, what).name)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{what}: {error}.",
+            hint="Expected a tar.gz with the model's files at its root.",
+        ) from error
+
+
+def _write(packed: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> None:
+    if entry.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    data = packed.extractfile(entry)
+    if data is not None:
+        with target.open("wb") as stream:
+            shutil.copyfileobj(data, stream, _BUFFER)
+        target.chmod(0o755 if entry.mode & 0o100 else 0o644)
 
 
 def _confined(entry: tarfile.TarInfo, what: str) -> tarfile.TarInfo:

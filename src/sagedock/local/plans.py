@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sagedock.contract import processing as processing_contract
@@ -18,6 +18,7 @@ from sagedock.engine.plan import ContainerPlan, Mount, TextFile
 from sagedock.local.channels import InputPlan
 from sagedock.local.records import Job, Kind
 from sagedock.local.settings import CA_TARGET, LocalSettings
+from sagedock.local.transform import settings as transform_settings
 
 HOST = "algo-1"
 """Name of the one host (A2.3c: containers must not rely on it)."""
@@ -26,6 +27,12 @@ CODE_DELIVERED = "SAGEDOCK_CODE_DELIVERED"
 """Tells the image's supervisor that the code folder holds the submitted code already."""
 
 LABEL = "sagedock"
+
+SERVING_PORT = 8080
+"""D3.1."""
+
+HOSTING_GRACE = 30.0
+"""Seconds between SIGTERM and SIGKILL for a server (D1.4)."""
 
 TRAINING_GRACE = 120.0
 """Seconds between SIGTERM and SIGKILL (A6.1). For processing no document gives it (K2)."""
@@ -51,6 +58,8 @@ class Surroundings:
     settings: LocalSettings
     data_id: str
     machine_memory: int
+    model: Mapping[str, Any] | None = None
+    """Of a transform job: its CreateModel request."""
 
 
 def inputs(job: Job) -> list[InputPlan]:
@@ -88,7 +97,11 @@ def output_paths(job: Job) -> list[str]:
 
 def plan(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
     """The container of a job, its inputs laid down as `mounts`."""
-    make = _training if job.kind is Kind.TRAINING else _processing
+    make = {
+        Kind.TRAINING: _training,
+        Kind.PROCESSING: _processing,
+        Kind.TRANSFORM: _transform,
+    }[job.kind]
     return make(job, mounts, around)
 
 
@@ -184,6 +197,31 @@ def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobP
         max_seconds=processing_contract.max_seconds(request),
         stop_signal="SIGINT",  # C3, J15: the documented one
         grace=_grace(around),
+    )
+
+
+def _transform(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
+    model = around.model or {}
+    container = model.get("PrimaryContainer", {})
+    planned = _container(
+        job, mounts, around,
+        image=container.get("Image", ""),
+        entrypoint=None,
+        command=["serve"],  # D1.1
+        platform={
+            **container.get("Environment", {}),
+            **transform_settings.environment(job.request),
+        },
+        isolated=False,
+        instance_type=job.request["TransformResources"]["InstanceType"],
+        empty=(),
+    )  # fmt: skip
+    return JobPlan(
+        container=replace(planned, ports=(SERVING_PORT,)),
+        files=(),
+        max_seconds=0,
+        stop_signal="SIGTERM",
+        grace=HOSTING_GRACE,
     )
 
 

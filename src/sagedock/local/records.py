@@ -30,6 +30,7 @@ class Kind(StrEnum):
 
     TRAINING = "training"
     PROCESSING = "processing"
+    TRANSFORM = "transform"
 
 
 class Status(StrEnum):

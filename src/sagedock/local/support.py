@@ -36,7 +36,12 @@ _NO_EFFECT = {
 
 def check(kind: Kind, request: Mapping[str, Any]) -> None:
     """Raise UnsupportedError naming everything in `request` that can't be done here."""
-    found = list(_training(request) if kind is Kind.TRAINING else _processing(request))
+    rules = {
+        Kind.TRAINING: _training,
+        Kind.PROCESSING: _processing,
+        Kind.TRANSFORM: _transform,
+    }
+    found = list(rules[kind](request))
     if found:
         raise UnsupportedError(
             "This job asks for what local jobs can't do yet: " + "; ".join(found) + ".",
@@ -142,3 +147,24 @@ def _processing_output(item: Mapping[str, Any]) -> Iterator[str]:
 def _hosts(count: int) -> Iterator[str]:
     if count != 1:
         yield f"{count} instances (one works)"
+
+
+def _transform(request: Mapping[str, Any]) -> Iterator[str]:
+    source, target = request["TransformInput"], request["TransformOutput"]
+    if source.get("SplitType", "None") not in {"None", "Line"}:
+        yield f"SplitType {source['SplitType']} (None and Line work)"
+    if source.get("CompressionType", "None") != "None":
+        yield f"CompressionType {source['CompressionType']}"
+    kind = source["DataSource"]["S3DataSource"]["S3DataType"]
+    if kind not in {"S3Prefix", "ManifestFile"}:
+        yield f"S3DataType {kind}"
+    if request.get("DataProcessing"):
+        yield "filters and joins (DataProcessing)"
+    if request.get("DataCaptureConfig"):
+        yield "data capture (DataCaptureConfig)"
+    if request["TransformResources"]["InstanceCount"] != 1:
+        yield f"{request['TransformResources']['InstanceCount']} instances (one works)"
+    if request.get("BatchStrategy") and source.get("SplitType", "None") == "None":
+        yield f"BatchStrategy {request['BatchStrategy']} without a SplitType (E7)"
+    if target.get("KmsKeyId"):
+        yield "encrypted output (TransformOutput.KmsKeyId)"

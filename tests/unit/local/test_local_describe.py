@@ -43,8 +43,16 @@ STATES = {"born": BORN, "runs": RUNS, "done": DONE, "failed": FAILED, "early": E
           "stopping": STOPPING}  # fmt: skip
 
 
+TRANSFORM = requests.transform_request(
+    job_name="one", model_name="m", data_uri="s3://b/in", output_uri="s3://b/out",
+    instance_type="ml.m5.large",
+)  # fmt: skip
+
+REQUESTS = {Kind.TRAINING: TRAINING, Kind.PROCESSING: PROCESSING, Kind.TRANSFORM: TRANSFORM}
+
+
 def job(kind: Kind, state: JobState, request: dict[str, Any] | None = None) -> Job:
-    chosen = request or (TRAINING if kind is Kind.TRAINING else PROCESSING)
+    chosen = request or REQUESTS[kind]
     arn = f"arn:aws:sagemaker:eu-west-1:123456789012:{kind}-job/job"
     return Job(kind=kind, name="job", arn=arn, created=1.0, request=chosen, state=state)
 

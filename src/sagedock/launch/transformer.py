@@ -1,0 +1,110 @@
+"""Batch transform: every object of an input through a model, with SDK v2's argument names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sagedock import requests
+from sagedock.errors import UsageError
+from sagedock.launch.job import LaunchedJob
+from sagedock.launch.session import Session
+from sagedock.local.records import Kind
+from sagedock.store.uri import S3Uri
+
+
+class Transformer:
+    """Runs transform jobs with the model `model_name`.
+
+    `output_path` is an s3:// prefix or a local folder, by default
+    `s3://<default bucket>/<job>`; `max_payload` in MB.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        instance_count: int = 1,
+        instance_type: str | None = None,
+        *,
+        strategy: str | None = None,
+        assemble_with: str | None = None,
+        output_path: str | Path | None = None,
+        accept: str | None = None,
+        max_concurrent_transforms: int | None = None,
+        max_payload: int | None = None,
+        tags: Sequence[Mapping[str, str]] | None = None,
+        env: Mapping[str, str] | None = None,
+        base_transform_job_name: str | None = None,
+        sagemaker_session: Session | None = None,
+    ) -> None:
+        self.sagemaker_session = sagemaker_session or Session()
+        self.model_name = model_name
+        self.instance_count, self.instance_type = instance_count, instance_type
+        self.strategy, self.assemble_with, self.accept = strategy, assemble_with, accept
+        self.output_path = output_path
+        self.max_concurrent_transforms, self.max_payload = max_concurrent_transforms, max_payload
+        self.tags, self.env = tags or (), dict(env or {})
+        self.base_transform_job_name = base_transform_job_name
+        self.latest_transform_job: LaunchedJob | None = None
+
+    def transform(
+        self,
+        data: str | Path,
+        data_type: str = "S3Prefix",
+        content_type: str | None = None,
+        compression_type: str | None = None,
+        split_type: str | None = None,
+        job_name: str | None = None,
+        *,
+        wait: bool = True,
+        logs: bool = True,
+        model_client_config: Mapping[str, int] | None = None,
+    ) -> None:
+        """Transform `data` (s3://, file:// or a path): each object to `<key>.out` below
+        `output_path`.
+
+        With `wait` the job is over when this returns: JobFailedError if it Failed, Ctrl-C stops
+        it. Without, a process of its own runs it.
+        """
+        session = self.sagemaker_session
+        name = session.job_name(job_name, self.base_transform_job_name or self.model_name)
+        request = requests.transform_request(
+            job_name=name,
+            model_name=self.model_name,
+            data_uri=session.input_uri(data),
+            output_uri=self._output_uri(name),
+            instance_type=session.instance_type(self.instance_type),
+            instance_count=self.instance_count,
+            data_type=data_type,
+            content_type=content_type,
+            split_type=split_type,
+            compression_type=compression_type,
+            accept=self.accept,
+            assemble_with=self.assemble_with,
+            strategy=self.strategy,
+            max_concurrent=self.max_concurrent_transforms,
+            max_payload=self.max_payload,
+            environment=self.env,
+            client_config=model_client_config,
+            tags=self.tags,
+        )
+        job = LaunchedJob(session, Kind.TRANSFORM, name)
+        session.start(Kind.TRANSFORM, request, [], wait=wait)
+        self.latest_transform_job = job
+        if wait:
+            job.wait(logs=logs)
+
+    def _output_uri(self, job_name: str) -> str:
+        session = self.sagemaker_session
+        if self.output_path is None:
+            return str(S3Uri(session.default_bucket(), job_name))
+        return session.output_uri(self.output_path)
+
+    @property
+    def output(self) -> str:
+        """Where the latest job's output is: a prefix's URI, file:// for a local folder. Raises
+        UsageError before the first job."""
+        if self.latest_transform_job is None:
+            raise UsageError("There is no output yet.", hint="Transform first: transform(…).")
+        found = self.latest_transform_job.describe()["TransformOutput"]["S3OutputPath"]
+        return self.sagemaker_session.shown(found)
