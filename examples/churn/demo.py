@@ -1,8 +1,10 @@
-"""The churn example from end to end: real data, two processing jobs, two training jobs.
+"""The churn example from end to end: real data, two processing jobs, two training jobs, one
+transform job.
 
-Needs a Docker engine and the images `sagedock/processing` and `sagedock/training` (`make demo`
-brings both, then calls this). Everything goes through sagedock's public API with the argument
-names of SageMaker's SDK v2, so the same lines run on AWS with another session.
+Needs a Docker engine and the images `sagedock/processing`, `sagedock/training` and
+`sagedock/serving` (`make demo` brings them, then calls this). Everything goes through sagedock's
+public API with the argument names of SageMaker's SDK v2, so the same lines run on AWS with another
+session.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import fetch
+import scoring
 from report import (
     JobResult,
     Round,
@@ -75,6 +78,7 @@ class Tour:
     out: Path
     processing_image: str
     training_image: str
+    serving_image: str
     full_log: bool
 
     @property
@@ -240,12 +244,31 @@ def show_results(tour: Tour, results: list[JobResult], xgboost_job: str) -> None
     compare(tour, curves[-1])
 
 
+def score_held_out(tour: Tour, xgboost: Any, test_uri: str) -> None:
+    """Step 7: the customers that no training saw, scored by batch transform."""
+    left, features = scoring.parted(tour.session.read(f"{test_uri}/test.csv").decode())
+    customers = tour.out / "held-out.csv"
+    customers.write_text(features)
+    scores, job = scoring.score(tour.session, tour.serving_image, xgboost.model_data, customers)
+    if len(scores) != scoring.CUSTOMERS:
+        raise UnexpectedResultError(
+            f"{len(scores)} scores came back, expected {scoring.CUSTOMERS}",
+            hint=f"read the log with: sagedock logs {job.name}",
+        )
+    result = scoring.confusion(left, scores)
+    tour.screen.lines(result.lines())
+    tour.screen.say(
+        f"accuracy on {len(left)} customers that no training saw: {result.accuracy:.4f}"
+    )
+
+
 def run(tour: Tour) -> None:
-    """Steps 1 to 6."""
+    """Steps 1 to 7."""
     screen = tour.screen
     screen.step(1, "what this runs on")
     screen.say(f"sagedock {sagedock.__version__}, python {sys.version.split()[0]}")
-    screen.say(f"images {tour.processing_image} and {tour.training_image}")
+    images = (tour.processing_image, tour.training_image, tour.serving_image)
+    screen.say(f"images {', '.join(images)}")
     screen.step(2, "fetch the churn data")
     raw_uri = fetch_data(tour)
     screen.step(3, "processing jobs: tables for scikit-learn, then for XGBoost")
@@ -263,6 +286,8 @@ def run(tour: Tour) -> None:
         trained(tour, forest, ("output/output.tar.gz", "source/sourcedir.tar.gz")),
     ]
     show_results(tour, results, job_name(xgboost))
+    screen.step(7, "transform job: XGBoost's model scores the customers that no training saw")
+    score_held_out(tour, xgboost, output_uris(matrices)["test"])
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -270,6 +295,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=HERE / "out", help="folder for data and curves")
     parser.add_argument("--processing-image", default="sagedock/processing:latest")
     parser.add_argument("--training-image", default="sagedock/training:latest")
+    parser.add_argument("--serving-image", default="sagedock/serving:latest")
     parser.add_argument("--full-log", action="store_true", help="all 600 lines of XGBoost's log")
     return parser.parse_args(argv)
 

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-STEPS = 6
+STEPS = 7
 ROUND = re.compile(r"\[(\d+)\]\s+train-error:(\S+)\s+validation-error:(\S+)")
 PHASES = ("staging", "container", "packaging")
 

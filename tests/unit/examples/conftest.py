@@ -73,3 +73,8 @@ def raw_file(fetch: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def raw(raw_file: Path, preprocessing: ModuleType) -> pd.DataFrame:
     return preprocessing.read(raw_file)
+
+
+@pytest.fixture(scope="session")
+def scoring() -> ModuleType:
+    return load("scoring.py")

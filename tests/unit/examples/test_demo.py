@@ -145,7 +145,7 @@ def tour(demo, report, tmp_path):
     show, stream = screen(report, terminal=False)
     made = demo.Tour(
         screen=show, session=None, out=tmp_path, processing_image="p", training_image="t",
-        full_log=False,
+        serving_image="s", full_log=False,
     )  # fmt: skip
     return made, stream
 
@@ -191,3 +191,12 @@ def test_ctrl_c_ends_with_130(demo, capsys):
 
 def test_success_is_0(demo):
     assert demo.guarded(lambda: None) == 0
+
+
+def test_scores_are_held_against_the_right_customers(scoring):
+    left, features = scoring.parted("1,5,6\n0,7,8\n0,9,1\n1,2,3\n")
+    assert left == [True, False, False, True]
+    assert features == "5,6\n7,8\n9,1\n2,3\n"
+    result = scoring.confusion(left, [0.9, 0.1, 0.6, 0.2])
+    assert result == scoring.Confusion(1, 1, 1, 1)
+    assert result.accuracy == 0.5
