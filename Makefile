@@ -46,8 +46,9 @@ test-unit: setup ## unit and contract tests, on the oldest and the newest Python
 test-docker: images ## tests in real containers; an engine that is missing is a failure
 	$(python) -m pytest --docker tests/docker
 
-bench: images ## our fit() against a bare docker run and SDK v2's local mode
+bench: images ## our fit() and our server, each beside its peers
 	@benchmarks/overhead/run
+	@$(python) benchmarks/serving/run.py
 
 locks: setup ## lock the images' requirements anew (needs uv)
 	@containers/tools/lock.sh
