@@ -151,8 +151,6 @@ def _hosts(count: int) -> Iterator[str]:
 
 def _transform(request: Mapping[str, Any]) -> Iterator[str]:
     source, target = request["TransformInput"], request["TransformOutput"]
-    if source.get("SplitType", "None") not in {"None", "Line"}:
-        yield f"SplitType {source['SplitType']} (None and Line work)"
     if source.get("CompressionType", "None") != "None":
         yield f"CompressionType {source['CompressionType']}"
     kind = source["DataSource"]["S3DataSource"]["S3DataType"]

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from sagedock.errors import InputError
+from sagedock.local.transform import framing
 
+_FRAMED = {"RecordIO": framing.recordio, "TFRecord": framing.tfrecord}
 _BLOCK = 1 << 20
 _NO_LIMIT = 1 << 62
 
@@ -18,12 +20,17 @@ def payloads(
     """Bodies to send, in order. `limit` in bytes, 0 for none.
 
     Without a split the object is one body. With `Line`, a body is one line (SingleRecord) or as
-    many whole lines as fit (MultiRecord), without the last line break. Raises InputError for what
-    is larger than `limit`.
+    many whole lines as fit (MultiRecord), without the last line break. With `RecordIO` and
+    `TFRecord` a body is what one record holds (SingleRecord), or as many whole records, frames and
+    all, as fit (MultiRecord). Raises InputError for what is larger than `limit`.
     """
     limit = limit or _NO_LIMIT
     if split == "None":
         yield _whole(stream, limit, name)
+    elif split in _FRAMED:
+        frames = _FRAMED[split](stream, limit=limit, name=name)
+        single = strategy == "SingleRecord"
+        yield from (held for _, held in frames) if single else _packed(frames, limit)
     elif strategy == "SingleRecord":
         yield from _single(stream, limit, name)
     else:
@@ -35,6 +42,21 @@ def _whole(stream: BinaryIO, limit: int, name: str) -> bytes:
     if len(body) > limit:
         raise _too_large(name, "the object", limit)
     return body
+
+
+def _packed(frames: Iterator[framing.Frame], limit: int) -> Iterator[bytes]:
+    """Whole frames, as many as fit; always at least one."""
+    target = limit if limit != _NO_LIMIT else 6 * _BLOCK
+    body: list[bytes] = []
+    size = 0
+    for frame, _ in frames:
+        if body and size + len(frame) > target:
+            yield b"".join(body)
+            body, size = [], 0
+        body.append(frame)
+        size += len(frame)
+    if body:
+        yield b"".join(body)
 
 
 def _single(stream: BinaryIO, limit: int, name: str) -> Iterator[bytes]:
