@@ -14,7 +14,7 @@ from sagedock.cli.options import JSON
 if TYPE_CHECKING:
     from sagedock.images import BuiltImage
 
-_DEFAULT = ("base", "training", "processing")
+_DEFAULT = ("base", "training", "processing", "serving")
 
 
 @click.command()
@@ -23,7 +23,7 @@ _DEFAULT = ("base", "training", "processing")
 @click.option("-q", "--quiet", is_flag=True, help="Do not show the steps.")
 @JSON
 def build(names: tuple[str, ...], force: bool, quiet: bool, as_json: bool) -> None:
-    """Build the images base, training and processing.
+    """Build the images base, training, processing and serving.
 
     An image that was made from the same files is left as it is. The builder's cache is used;
     steps are shown on standard error.

@@ -67,8 +67,8 @@ def find_job(client: LocalSageMaker, name: str, kind: str | None = None) -> Job:
     found = [job for job in jobs if job.name == name]
     if len(found) > 1:
         raise UsageError(
-            f"A training job and a processing job are both named {name!r}.",
-            hint="Say which one: --kind training, or --kind processing.",
+            f"A {found[0].kind} job and a {found[1].kind} job are both named {name!r}.",
+            hint=f"Say which one: --kind {found[0].kind}, or --kind {found[1].kind}.",
         )
     if not found:
         close = difflib.get_close_matches(name, {job.name for job in jobs}, n=3)

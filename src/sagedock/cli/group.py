@@ -20,7 +20,7 @@ COMMANDS = {
     "describe": "Show everything known of a job.",
     "logs": "Show a job's log, as it grows if you like.",
     "stop": "Ask a running job to stop.",
-    "build": "Build the images base, training and processing.",
+    "build": "Build the images base, training, processing and serving.",
     "ls": "List buckets, or objects below an s3:// URI.",
     "cp": "Copy files to, from and within the local object store.",
     "version": "Show the versions in use and where data is kept.",

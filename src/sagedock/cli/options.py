@@ -35,7 +35,9 @@ def pairs(*names: str, form: str, example: str, text: str) -> Decorator:
 JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 KIND = click.option(
-    "--kind", type=click.Choice(["training", "processing"]), help="Only jobs of this kind."
+    "--kind",
+    type=click.Choice(["training", "processing", "transform"]),
+    help="Only jobs of this kind.",
 )
 
 _JOB = (

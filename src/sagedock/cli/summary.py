@@ -48,6 +48,9 @@ def _outputs(session: Session, job: Job) -> Iterator[tuple[str, str]]:
         for item in job.request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
             yield "Output", f"{item['OutputName']}: {session.shown(item['S3Output']['S3Uri'])}"
         return
+    if job.kind is Kind.TRANSFORM:
+        yield "Output", session.shown(job.request["TransformOutput"]["S3OutputPath"])
+        return
     place = S3Uri.parse(job.request["OutputDataConfig"]["S3OutputPath"])
     data = place.join(job.name, "output", "output.tar.gz")
     for info in session.store.list(data):

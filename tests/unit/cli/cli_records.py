@@ -77,3 +77,23 @@ def processing_job(name: str, created: float = CREATED) -> Job:
             status=Status.FAILED, ended=created + 2, modified=created + 2, failure_reason="it broke"
         ),
     )
+
+
+def transform_job(name: str, created: float = CREATED) -> Job:
+    """A completed transform job's record."""
+    return Job(
+        kind=Kind.TRANSFORM,
+        name=name,
+        arn=f"arn:aws:sagemaker:us-east-1:000000000000:transform-job/{name}",
+        created=created,
+        request={
+            "TransformJobName": name,
+            "ModelName": "a-model",
+            "TransformInput": {
+                "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://in/x"}}
+            },
+            "TransformOutput": {"S3OutputPath": "s3://results/scores"},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        },
+        state=JobState(status=Status.COMPLETED, modified=created),
+    )

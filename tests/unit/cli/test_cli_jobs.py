@@ -1,9 +1,13 @@
 """jobs, describe, logs, stop: on records, without an engine."""
 
 import json
+from contextlib import closing
 from datetime import datetime
 
 import pytest
+from cli_records import transform_job
+
+from sagedock.local.records import Records
 
 
 def test_jobs_newest_first(sagedock, jobs):
@@ -122,3 +126,14 @@ def test_a_terminal_that_cannot_show_it_is_no_failure(sagedock, jobs):
     done = sagedock("logs", "churn-train", env={"PYTHONIOENCODING": "latin-1"})
     assert done.returncode == 0
     assert "brig \\u2713" in done.stdout
+
+
+def test_transform_jobs_are_shown_like_others(sagedock, jobs):
+    with closing(Records(jobs)) as records:
+        records.add(transform_job("scores"))
+    (row,) = json.loads(sagedock("jobs", "--kind", "transform", "--json").stdout)
+    assert row["Name"] == "scores"
+    assert "s3://results/scores" in sagedock("describe", "scores").stdout
+    answer = json.loads(sagedock("describe", "scores", "--json").stdout)
+    assert answer["TransformOutput"]["S3OutputPath"] == "s3://results/scores"
+    assert sagedock("logs", "scores").returncode == 0
