@@ -118,6 +118,7 @@ class Models:
         ours, theirs = socket.socketpair()
         with listener, theirs:
             listener.bind(address)
+            listener.listen(1024)  # who asks before the model's server is up waits for it
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "sagedock.runtime.serve.model_process",
                 str(listener.fileno()), str(theirs.fileno()), url,
