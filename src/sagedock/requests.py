@@ -335,6 +335,7 @@ def transform_request(
     max_payload: int | None = None,
     environment: Mapping[str, str] | None = None,
     client_config: Mapping[str, int] | None = None,
+    processing: Mapping[str, str | None] | None = None,
     tags: Sequence[Mapping[str, str]] = (),
 ) -> Request:
     """A CreateTransformJob request. `max_payload` in MB, 0 for no limit (E5)."""
@@ -360,6 +361,7 @@ def transform_request(
             MaxConcurrentTransforms=max_concurrent,
             Environment=dict(environment or {}),
             ModelClientConfig=dict(client_config or {}),
+            DataProcessing=_given(**(processing or {})),
             Tags=[dict(tag) for tag in tags],
         ),
     }

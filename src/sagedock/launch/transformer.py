@@ -55,13 +55,17 @@ class Transformer:
         compression_type: str | None = None,
         split_type: str | None = None,
         job_name: str | None = None,
+        input_filter: str | None = None,
+        output_filter: str | None = None,
+        join_source: str | None = None,
         *,
         wait: bool = True,
         logs: bool = True,
         model_client_config: Mapping[str, int] | None = None,
     ) -> None:
         """Transform `data` (s3://, file:// or a path): each object to `<key>.out` below
-        `output_path`.
+        `output_path`. Filters are JSONPaths of each record; `join_source` "Input" puts records
+        and answers together (E14, E15).
 
         With `wait` the job is over when this returns: JobFailedError if it Failed, Ctrl-C stops
         it. Without, a process of its own runs it.
@@ -86,6 +90,11 @@ class Transformer:
             max_payload=self.max_payload,
             environment=self.env,
             client_config=model_client_config,
+            processing={
+                "InputFilter": input_filter,
+                "OutputFilter": output_filter,
+                "JoinSource": join_source,
+            },
             tags=self.tags,
         )
         job = LaunchedJob(session, Kind.TRANSFORM, name)

@@ -146,7 +146,7 @@ def _transform(job: Job) -> Answer:
             key: request[key]
             for key in (
                 "MaxConcurrentTransforms", "MaxPayloadInMB", "BatchStrategy", "Environment",
-                "ModelClientConfig", "ExperimentConfig",
+                "ModelClientConfig", "DataProcessing", "ExperimentConfig",
             )
             if key in request
         },

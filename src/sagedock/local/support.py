@@ -12,6 +12,7 @@ from typing import Any
 
 from sagedock.errors import UnsupportedError
 from sagedock.local.records import Kind
+from sagedock.local.transform import processing
 
 _TRAINING_REFUSED = {
     "CheckpointConfig": "checkpoints",
@@ -156,8 +157,7 @@ def _transform(request: Mapping[str, Any]) -> Iterator[str]:
     kind = source["DataSource"]["S3DataSource"]["S3DataType"]
     if kind not in {"S3Prefix", "ManifestFile"}:
         yield f"S3DataType {kind}"
-    if request.get("DataProcessing"):
-        yield "filters and joins (DataProcessing)"
+    yield from processing.problems(request)
     if request.get("DataCaptureConfig"):
         yield "data capture (DataCaptureConfig)"
     if request["TransformResources"]["InstanceCount"] != 1:

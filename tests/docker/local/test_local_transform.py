@@ -192,3 +192,20 @@ def test_payload_over_the_limit(bench: Bench, images: Mapping[str, str]) -> None
     job = transformer(bench, images, DOUBLE, max_payload=1)
     with pytest.raises(JobFailedError, match=r"larger than MaxPayloadInMB \(1 MB\)"):
         job.transform(bench.folder / "in")
+
+
+def test_filters_and_join(bench: Bench, images: Mapping[str, str]) -> None:
+    """E9, E14: the id is kept from the model and stands beside its answer, in order."""
+    data = bench.folder / "in" / "x.csv"
+    data.parent.mkdir()
+    data.write_text("".join(f"id{number},{number}\n" for number in range(100_000)))
+    job = transformer(
+        bench, images, DOUBLE, assemble_with="Line", strategy="MultiRecord", accept="text/csv",
+        max_payload=1, max_concurrent_transforms=3,
+    )  # fmt: skip
+    job.transform(
+        data, content_type="text/csv", split_type="Line", input_filter="$[1:]",
+        join_source="Input", output_filter="$[0,-1]",
+    )  # fmt: skip
+    expected = "".join(f"id{number},{number * 2}\n" for number in range(100_000))
+    assert (bench.folder / "out" / "x.csv.out").read_text() == expected

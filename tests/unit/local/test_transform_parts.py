@@ -102,7 +102,8 @@ def test_variables_are_set_only_where_asked_for() -> None:
 @pytest.mark.parametrize(
     ("more", "word"),
     [
-        ({"DataProcessing": {"JoinSource": "Input"}}, "filters and joins"),
+        ({"DataProcessing": {"JoinSource": "Input"}}, "filters and joins of ContentType ''"),
+        ({"DataProcessing": {"InputFilter": "$..id"}}, "InputFilter: JSONPath"),
         ({"BatchStrategy": "MultiRecord"}, "without a SplitType"),
         ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "instances"),
     ],

@@ -25,6 +25,7 @@ from sagedock.local.channels import InputPlan, objects
 from sagedock.local.execution import Execution
 from sagedock.local.plans import HOSTING_GRACE, SERVING_PORT, container_name
 from sagedock.local.transform import records
+from sagedock.local.transform.processing import Processing
 from sagedock.local.transform.server import ModelServer
 from sagedock.local.transform.settings import TransformSettings
 from sagedock.local.watch import StopReason, Watcher
@@ -92,7 +93,8 @@ class TransformExecution(Execution):
         try:
             server.wait_until_up(alive)
             settings = TransformSettings.resolve(self._job.request, server.execution_parameters())
-            with _Work(server, settings, alive) as work:
+            processing = Processing(self._job.request)
+            with _Work(server, settings, processing, alive) as work:
                 failures = [text for info in self._objects() if (text := self._one(info, work))]
         except JobFailedError:
             if watcher.reason is not None:
@@ -162,8 +164,13 @@ class _Work:
     """Sends payloads, as many at a time as the settings say, and writes answers in order."""
 
     def __init__(
-        self, server: ModelServer, settings: TransformSettings, alive: Callable[[], bool]
+        self,
+        server: ModelServer,
+        settings: TransformSettings,
+        processing: Processing,
+        alive: Callable[[], bool],
     ) -> None:
+        self._processing = processing
         self._server, self._settings, self._alive = server, settings, alive
         headers = {"Content-Type": settings.content_type, "Accept": settings.accept}
         self._headers = {name: value for name, value in headers.items() if value}
@@ -204,13 +211,14 @@ class _Work:
 
     def _invoke(self, body: bytes) -> bytes:
         settings = self._settings
-        return self._server.invoke(
-            body,
+        answer = self._server.invoke(
+            self._processing.before(body),
             self._headers,
             timeout=settings.timeout,
             retries=settings.retries,
             alive=self._alive,
         )
+        return self._processing.after(body, answer)
 
     def _write(self, answer: Future[bytes], out: BinaryIO) -> None:
         out.write(records.assembled(answer.result(), self._settings.assemble))
