@@ -66,7 +66,7 @@ class _Answer:
         self._parser = httptools.HttpResponseParser(self)
         started = False
         while not self._complete:
-            data = await reader.read(1 << 16)
+            data = await _read(reader)
             if not data:
                 break
             self._parser.feed_data(data)
@@ -96,3 +96,11 @@ class _Answer:
 
     def on_message_complete(self) -> None:
         self._complete = True
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """Nothing at the end, and nothing too when the other side broke off."""
+    try:
+        return await reader.read(1 << 16)
+    except ConnectionError:
+        return b""
