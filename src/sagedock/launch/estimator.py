@@ -13,7 +13,9 @@ from sagedock.contract.names import base_name_of_image
 from sagedock.errors import InputError, UsageError
 from sagedock.launch import source
 from sagedock.launch.job import LaunchedJob
+from sagedock.launch.model import Model
 from sagedock.launch.session import Session
+from sagedock.launch.transformer import Transformer
 from sagedock.launch.upload import Upload
 from sagedock.local.records import Kind, Status
 from sagedock.store.uri import SCHEME, S3Uri
@@ -216,6 +218,29 @@ class Estimator:
                 hint="Wait for it: estimator.latest_training_job.wait().",
             )
         return self.sagemaker_session.shown(answer["ModelArtifacts"]["S3ModelArtifacts"])
+
+    def transformer(
+        self,
+        instance_count: int = 1,
+        instance_type: str | None = None,
+        *,
+        image_uri: str | None = None,
+        model_name: str | None = None,
+        env: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> Transformer:
+        """A Transformer of the latest job's model, served by `image_uri` (by default the image that
+        trained it). `env` is the model's; other arguments are the Transformer's own. Raises
+        UsageError where there is no model."""
+        model = Model(
+            image_uri or self.image_uri,
+            self.model_data,
+            self.role,
+            env=env,
+            name=model_name,
+            sagemaker_session=self.sagemaker_session,
+        )
+        return model.transformer(instance_count, instance_type, **settings)
 
     @classmethod
     def attach(cls, training_job_name: str, sagemaker_session: Session | None = None) -> Estimator:

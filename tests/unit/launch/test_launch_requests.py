@@ -391,3 +391,10 @@ def test_attach_gives_a_jobs_settings_as_its_caller_gave_them(
     with closing(Records(session.settings.data)) as records:
         records.add(job)
     assert Estimator.attach("one", session).hyperparameters() == given
+
+
+def test_an_estimator_without_a_model_has_no_transformer(session: Session) -> None:
+    estimator = Estimator("image", sagemaker_session=session)
+    with pytest.raises(UsageError, match="There is no model yet"):
+        estimator.transformer(strategy="MultiRecord")
+    assert session.sagemaker_client.list_models()["Models"] == []
