@@ -104,6 +104,19 @@ class BuildError(SagedockError):
     exit_code = 14
 
 
+class ModelError(SagedockError):
+    """A model's container answered an invocation with an error, too late, or not at all.
+
+    `status` and `body` are the container's own (D3.11); without an answer 0 and empty.
+    """
+
+    exit_code = 15
+
+    def __init__(self, message: str, *, status: int = 0, body: bytes = b"", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status, self.body = status, body
+
+
 class TrainingError(SagedockError):
     """Inside an image: the user's training could not be done. The text goes to the failure file."""
 

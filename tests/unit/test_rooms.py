@@ -41,7 +41,7 @@ PLACES = {
     "botocore": ("requests.py", "local/jobs.py"),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "sqlite3": ("store/", "local/records.py", "local/models.py"),
+    "sqlite3": ("store/", "local/records.py", "local/models.py", "local/hosting/records.py"),
 }
 """Import to the places that may have it."""
 

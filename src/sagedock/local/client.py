@@ -7,13 +7,14 @@ from typing import Any
 from sagedock import requests
 from sagedock.local import models
 from sagedock.local.describe import Answer, describe
-from sagedock.local.jobs import JobService, data_id
+from sagedock.local.hosting.operations import HostingService
+from sagedock.local.jobs import data_id
 from sagedock.local.records import Kind
 
 __all__ = ["LocalSageMaker", "data_id"]
 
 
-class LocalSageMaker(JobService):
+class LocalSageMaker(HostingService):
     """SageMaker on this machine: operations of the API, by the names boto3 gives them."""
 
     def create_training_job(self, **request: Any) -> Answer:

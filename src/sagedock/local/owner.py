@@ -1,4 +1,4 @@
-"""Starts a job's own process: detached, so that it outlives whoever asked for the job."""
+"""Starts the own process of a job or an endpoint: detached, so that it outlives whoever asked."""
 
 from __future__ import annotations
 
@@ -22,9 +22,18 @@ def spawn(settings: LocalSettings, job: Job, log: Path) -> None:
     belong neither on a command line nor in a file. What goes wrong in the runner itself is written
     to `log`.
     """
+    _spawn(settings, "sagedock.local.runner", [job.kind, job.name], log)
+
+
+def spawn_host(settings: LocalSettings, endpoint: str, log: Path) -> None:
+    """Start the process that keeps an endpoint; it claims it from this process."""
+    _spawn(settings, "sagedock.local.hosting.runner", [endpoint], log)
+
+
+def _spawn(settings: LocalSettings, module: str, arguments: list[str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     owner = Owner.me()
-    command = [sys.executable, "-m", "sagedock.local.runner", job.kind, job.name]
+    command = [sys.executable, "-m", module, *arguments]
     with log.open("ab") as stream:
         subprocess.run(
             ["/bin/sh", "-c", _DETACH, "sh", *command, str(owner.pid), owner.started],

@@ -31,10 +31,10 @@ class ModelServer:
         self._mine = threading.local()
         self._open: list[http.client.HTTPConnection] = []
 
-    def wait_until_up(self, alive: Callable[[], bool]) -> None:
+    def wait_until_up(self, alive: Callable[[], bool], seconds: float = START_SECONDS) -> None:
         """Until /ping answers 200. Raises JobFailedError where it doesn't in time, or `alive()`
         says that the container has ended."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         last = "no answer"
         while time.monotonic() < deadline:
             try:
@@ -53,7 +53,7 @@ class ModelServer:
             time.sleep(_POLL_SECONDS)
         raise JobFailedError(
             f"AlgorithmError: GET /ping did not answer 200 within "
-            f"{START_SECONDS:.0f} s of the container's start (D3.3): {last}."
+            f"{seconds:.0f} s of the container's start (D3.3): {last}."
         )
 
     def execution_parameters(self) -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""Endpoints: models kept ready in containers, and called."""

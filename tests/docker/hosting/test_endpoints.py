@@ -1,0 +1,146 @@
+"""Endpoints from create_model to delete_endpoint: answers, faults, weights, limits."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from sagedock.errors import (
+    ModelError,
+    ResourceNotFoundError,
+    UnsupportedError,
+    ValidationError,
+)
+from sagedock.local.hosting.runtime import BODY_BYTES, LocalRuntime
+
+ECHO = """
+    import time
+
+    def model_fn(folder):
+        try:
+            open(folder + "/written", "w")
+        except OSError as error:
+            return error.errno
+
+    def transform_fn(model, body, content_type, accept):
+        text = body.decode() if isinstance(body, bytes) else body
+        if text == "raise":
+            raise RuntimeError("as told")
+        if text == "sleep":
+            time.sleep(5)
+        return f"{text}/{content_type}/{model}"
+"""
+
+
+def constant(word):
+    return f"""
+    def model_fn(folder):
+        return None
+
+    def transform_fn(model, body, content_type, accept):
+        return "{word}"
+"""
+
+
+def test_an_endpoint_answers_until_it_is_deleted(hosting):
+    hosting.model("echo", ECHO)
+    assert hosting.endpoint("live", {"echo": 1}) == "InService"
+
+    answer = hosting.runtime.invoke_endpoint(
+        EndpointName="live", Body=b"7", ContentType="text/plain"
+    )
+    assert answer["Body"].read() == b"7/text/plain/30"  # its model is read-only (D2.3): EROFS
+    assert answer["InvokedProductionVariant"] == "echo"
+
+    hosting.delete("live")
+    with pytest.raises(ResourceNotFoundError, match="live"):
+        hosting.runtime.invoke_endpoint(EndpointName="live", Body=b"7")
+
+
+def test_faults_are_told_as_model_errors_and_the_endpoint_goes_on(hosting):
+    hosting.model("echo", ECHO)
+    hosting.endpoint("live", {"echo": 1})
+
+    with pytest.raises(ModelError, match="as told") as told:
+        hosting.runtime.invoke_endpoint(EndpointName="live", Body=b"raise", ContentType="text/csv")
+    assert told.value.status == 500
+    assert b"as told" in told.value.body
+
+    hasty = LocalRuntime(hosting.settings, seconds=0.5)
+    with pytest.raises(ModelError, match=r"within 0.5 s"):
+        hasty.invoke_endpoint(EndpointName="live", Body=b"sleep", ContentType="text/csv")
+    hasty.close()
+
+    with pytest.raises(ValidationError, match="6,291,457 bytes"):
+        hosting.runtime.invoke_endpoint(EndpointName="live", Body=bytes(BODY_BYTES + 1))
+    with pytest.raises(ValidationError, match="no variant 'other'"):
+        hosting.runtime.invoke_endpoint(EndpointName="live", Body=b"", TargetVariant="other")
+    assert hosting.settled("live") == "InService"
+
+
+def test_variants_share_requests_by_weight_or_are_asked_for_by_name(hosting):
+    hosting.model("a", constant("a"))
+    hosting.model("b", constant("b"))
+    assert hosting.endpoint("both", {"a": 3, "b": 1}) == "InService"
+
+    def ask(**arguments):
+        answer = hosting.runtime.invoke_endpoint(
+            EndpointName="both", Body=b"1", ContentType="text/csv", **arguments
+        )
+        return answer["Body"].read()
+
+    answers = [ask() for _ in range(400)]
+    assert 60 <= answers.count(b"b") <= 140  # 100 expected, four standard deviations and more
+    assert ask(TargetVariant="b") == b"b"
+
+
+def test_an_endpoint_outlives_the_program_that_made_it(hosting):
+    hosting.model("echo", ECHO)
+    variant = {"VariantName": "v", "ModelName": "echo", "InitialInstanceCount": 1,
+               "InstanceType": "ml.m5.large"}  # fmt: skip
+    hosting.client.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    program = (
+        "import sys; from pathlib import Path; from sagedock.local.client import LocalSageMaker; "
+        "from sagedock.local.settings import LocalSettings; "
+        "client = LocalSageMaker(LocalSettings.from_environment(data=Path(sys.argv[1]))); "
+        "client.create_endpoint(EndpointName='live', EndpointConfigName='c')"
+    )
+    subprocess.run([sys.executable, "-c", program, str(hosting.settings.data)], check=True)
+    assert hosting.settled("live") == "InService"
+    assert hosting.runtime.invoke_endpoint(EndpointName="live", Body=b"1")["Body"].read()
+
+
+def test_a_model_that_never_pings_fails_with_its_log(hosting):
+    hosting.model("broken", "def model_fn(folder):\n    raise RuntimeError('no such luck')\n")
+    started = time.monotonic()
+    status = hosting.endpoint("bad", {"broken": 1}, ContainerStartupHealthCheckTimeoutInSeconds=60)
+    assert status == "Failed"
+    reason = hosting.client.describe_endpoint(EndpointName="bad")["FailureReason"]
+    assert "no such luck" in reason
+    assert time.monotonic() - started < 60
+    with pytest.raises(ValidationError, match="Failed, not InService"):
+        hosting.runtime.invoke_endpoint(EndpointName="bad", Body=b"")
+
+
+def test_a_container_that_ends_fails_the_endpoint(hosting, docker_cli):
+    hosting.model("echo", ECHO)
+    hosting.endpoint("live", {"echo": 1})
+    found = docker_cli("ps", "-q", "--filter", "label=sagedock.endpoint=live").stdout.split()
+    docker_cli("kill", *found)
+    assert hosting.settled("live", "InService") == "Failed"
+    reason = hosting.client.describe_endpoint(EndpointName="live")["FailureReason"]
+    assert "variant echo ended" in reason
+
+
+def test_what_is_not_there_or_not_done_here_is_refused_before_anything_starts(hosting):
+    variant = {"VariantName": "v", "ModelName": "none", "InitialInstanceCount": 1,
+               "InstanceType": "ml.m5.large"}  # fmt: skip
+    with pytest.raises(ResourceNotFoundError, match="none"):
+        hosting.client.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    with pytest.raises(UnsupportedError, match="more than one instance of variant v"):
+        hosting.client.create_endpoint_config(
+            EndpointConfigName="c", ProductionVariants=[{**variant, "InitialInstanceCount": 2}]
+        )
+    with pytest.raises(ResourceNotFoundError, match="nowhere"):
+        hosting.client.create_endpoint(EndpointName="live", EndpointConfigName="nowhere")
