@@ -18,9 +18,11 @@ _LAZY = {
     "ProcessingInput": "sagedock.launch.processing",
     "ProcessingOutput": "sagedock.launch.processing",
     "Model": "sagedock.launch.model",
+    "Predictor": "sagedock.launch.predictor",
     "Transformer": "sagedock.launch.transformer",
     "Session": "sagedock.launch.session",
     "LocalSageMaker": "sagedock.local.client",
+    "LocalRuntime": "sagedock.local.hosting.runtime",
 }
 
 __all__ = [*_LAZY, "__version__"]  # noqa: PLE0604

@@ -316,6 +316,26 @@ def model_request(
     }
 
 
+def production_variant(
+    *,
+    model_name: str,
+    instance_type: str,
+    instance_count: int = 1,
+    name: str = "AllTraffic",
+    weight: float = 1.0,
+    startup_seconds: int | None = None,
+) -> Request:
+    """One of CreateEndpointConfig's ProductionVariants, named as the SDKs name it."""
+    return {
+        "VariantName": name,
+        "ModelName": model_name,
+        "InstanceType": instance_type,
+        "InitialInstanceCount": instance_count,
+        "InitialVariantWeight": weight,
+        **_given(ContainerStartupHealthCheckTimeoutInSeconds=startup_seconds),
+    }
+
+
 def transform_request(
     *,
     job_name: str,

@@ -27,7 +27,7 @@ def open_session(data: Path | None, listener: Listener | None = None) -> Iterato
     """A launching session on `data` (None: the user's own folder)."""
     from sagedock.launch.session import Session
 
-    settings = _settings(data)
+    settings = settings_of(data)
     with closing(Session(settings=settings, listener=listener)) as session:
         yield session
 
@@ -37,7 +37,7 @@ def open_client(data: Path | None) -> Iterator[LocalSageMaker]:
     """The local SageMaker on `data`."""
     from sagedock.local.client import LocalSageMaker
 
-    settings = _settings(data)
+    settings = settings_of(data)
     with closing(LocalSageMaker(settings)) as client:
         yield client
 
@@ -47,12 +47,13 @@ def open_store(data: Path | None) -> Iterator[DiskStore]:
     """The object store on `data`."""
     from sagedock.store.disk import DiskStore
 
-    settings = _settings(data)
+    settings = settings_of(data)
     with closing(DiskStore(settings.data)) as store:
         yield store
 
 
-def _settings(data: Path | None) -> LocalSettings:
+def settings_of(data: Path | None) -> LocalSettings:
+    """This machine's settings, with `data` as the data folder."""
     from sagedock.local.settings import LocalSettings
 
     return LocalSettings.from_environment(data=data)

@@ -14,18 +14,23 @@ import click
 from sagedock import __version__
 
 COMMANDS = {
-    "train": "Run a training job, in the image and with the data you name.",
+    "train": "Run a training job in your image, with your data.",
     "process": "Run a script as a processing job.",
     "jobs": "List jobs, newest first.",
     "describe": "Show everything known of a job.",
     "logs": "Show a job's log, as it grows if you like.",
     "stop": "Ask a running job to stop.",
+    "serve": "Keep a model ready at an endpoint.",
+    "invoke": "Send a request to an endpoint, and print its answer.",
+    "endpoints": "List endpoints, newest first.",
+    "delete-endpoint": "Delete an endpoint: what runs for it ends.",
     "build": "Build the images base, training, processing and serving.",
     "ls": "List buckets, or objects below an s3:// URI.",
     "cp": "Copy files to, from and within the local object store.",
     "version": "Show the versions in use and where data is kept.",
 }
-"""Name to the first line of its help. Command `x` is the function `x` in `sagedock.cli.x`."""
+"""Name to the first line of its help. Command `x-y` is the function `x_y` in
+`sagedock.cli.x_y`."""
 
 
 class LazyGroup(click.Group):
@@ -39,7 +44,8 @@ class LazyGroup(click.Group):
         """The command itself, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"sagedock.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"sagedock.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -37,7 +37,7 @@ Examples:
        text="Metric to be read from the log. Repeatable.")  # fmt: skip
 @job_options
 def train(**options: Any) -> None:
-    """Run a training job, in the image and with the data you name.
+    """Run a training job in your image, with your data.
 
     Waits for its end and shows its log; Ctrl-C stops the job. Exits with 13 unless the job
     completes.

@@ -14,6 +14,7 @@ from sagedock.errors import InputError, UsageError
 from sagedock.launch import source
 from sagedock.launch.job import LaunchedJob
 from sagedock.launch.model import Model
+from sagedock.launch.predictor import Predictor
 from sagedock.launch.session import Session
 from sagedock.launch.transformer import Transformer
 from sagedock.launch.upload import Upload
@@ -232,15 +233,36 @@ class Estimator:
         """A Transformer of the latest job's model, served by `image_uri` (by default the image that
         trained it). `env` is the model's; other arguments are the Transformer's own. Raises
         UsageError where there is no model."""
-        model = Model(
+        model = self._model(image_uri, model_name, env)
+        return model.transformer(instance_count, instance_type, **settings)
+
+    def deploy(
+        self,
+        initial_instance_count: int = 1,
+        instance_type: str | None = None,
+        *,
+        image_uri: str | None = None,
+        model_name: str | None = None,
+        env: Mapping[str, str] | None = None,
+        **settings: Any,
+    ) -> Predictor:
+        """The latest job's model at an endpoint, served by `image_uri` (by default the image that
+        trained it); other arguments are Model.deploy's own. Raises UsageError where there is no
+        model."""
+        model = self._model(image_uri, model_name, env)
+        return model.deploy(initial_instance_count, instance_type, **settings)
+
+    def _model(
+        self, image_uri: str | None, name: str | None, env: Mapping[str, str] | None
+    ) -> Model:
+        return Model(
             image_uri or self.image_uri,
             self.model_data,
             self.role,
             env=env,
-            name=model_name,
+            name=name,
             sagemaker_session=self.sagemaker_session,
         )
-        return model.transformer(instance_count, instance_type, **settings)
 
     @classmethod
     def attach(cls, training_job_name: str, sagemaker_session: Session | None = None) -> Estimator:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sagedock import requests
 from sagedock.contract.names import base_name_of_image
+from sagedock.launch.predictor import Predictor, wait_until_in_service
 from sagedock.launch.session import Session
 from sagedock.launch.transformer import Transformer
 
@@ -62,6 +63,36 @@ class Model:
             sagemaker_session=self.sagemaker_session,
             **{"base_transform_job_name": base_name_of_image(self.image_uri), **settings},
         )
+
+    def deploy(
+        self,
+        initial_instance_count: int = 1,
+        instance_type: str | None = None,
+        *,
+        endpoint_name: str | None = None,
+        container_startup_health_check_timeout: int | None = None,
+        wait: bool = True,
+        **settings: Any,
+    ) -> Predictor:
+        """Keep this model ready at an endpoint; its Predictor, which other arguments go to.
+
+        The endpoint goes on until it is deleted. With `wait` it is InService when this returns:
+        JobFailedError with its FailureReason if it is not. Raises what LocalSageMaker raises.
+        """
+        session = self.sagemaker_session
+        client = session.sagemaker_client
+        name = session.job_name(endpoint_name, base_name_of_image(self.image_uri))
+        variant = requests.production_variant(
+            model_name=self.create(),
+            instance_type=session.instance_type(instance_type),
+            instance_count=initial_instance_count,
+            startup_seconds=container_startup_health_check_timeout,
+        )
+        client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        client.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        if wait:
+            wait_until_in_service(session, name)
+        return Predictor(name, session, **settings)
 
     def delete_model(self) -> None:
         """DeleteModel; the artifact stays."""

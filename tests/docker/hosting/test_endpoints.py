@@ -3,15 +3,19 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from sagedock.errors import (
     ModelError,
     ResourceNotFoundError,
+    StoreError,
     UnsupportedError,
     ValidationError,
 )
+from sagedock.launch.model import Model
+from sagedock.launch.session import Session
 from sagedock.local.hosting.runtime import BODY_BYTES, LocalRuntime
 
 ECHO = """
@@ -144,3 +148,33 @@ def test_what_is_not_there_or_not_done_here_is_refused_before_anything_starts(ho
         )
     with pytest.raises(ResourceNotFoundError, match="nowhere"):
         hosting.client.create_endpoint(EndpointName="live", EndpointConfigName="nowhere")
+
+
+def test_deploy_predict_and_the_command_line(hosting):
+    session = Session(settings=hosting.settings)
+    hosting.model("echo", ECHO)
+    model = Model(hosting.image, "s3://models/echo/model.tar.gz", sagemaker_session=session)
+    predictor = model.deploy(endpoint_name="live", content_type="application/json", accept="x/y")
+    assert predictor.predict({"a": 1}) == b'{"a": 1}/application/json/30'
+    predictor.close()
+    session.close()
+
+    def sagedock(*arguments, stdin=""):
+        program = Path(sys.executable).with_name("sagedock")
+        command = [program, "--data", str(hosting.settings.data), *arguments]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+    assert sagedock("invoke", "live", "1,2").stdout == "1,2/text/csv/30"
+    assert sagedock("invoke", "live", "--body", "-", stdin="3").stdout == "3/text/csv/30"
+    assert sagedock("invoke", "live", "raise").returncode == ModelError.exit_code
+    assert sagedock("invoke", "other", "1").returncode == ResourceNotFoundError.exit_code
+    assert "live  InService  AllTraffic" in sagedock("endpoints").stdout
+    assert sagedock("delete-endpoint", "live").stdout == "Endpoint live: deleted\n"
+    assert sagedock("endpoints").stderr == "No endpoints.\n"
+
+    data = "s3://models/echo/model.tar.gz"
+    served = sagedock("serve", hosting.image, "--model-data", data, "--name", "again")
+    assert served.stdout == "again\n", served.stderr
+    assert "sagedock delete-endpoint again" in served.stderr
+    absent = sagedock("serve", hosting.image, "--model-data", "s3://models/none/model.tar.gz")
+    assert (absent.returncode, absent.stdout) == (StoreError.exit_code, "")

@@ -128,3 +128,18 @@ def test_a_reader_that_goes_away_is_no_error(jobs, tmp_path):
     )
     assert (done.stdout, (tmp_path / "err").read_text()) == ("a line\n", "")
     assert done.returncode == 141
+
+
+@pytest.mark.parametrize("arguments", [["x"], ["x", "1", "--body", "-"]])
+def test_invoke_wants_one_body(sagedock, arguments):
+    done = sagedock("invoke", *arguments)
+    assert done.returncode == 2
+    assert "Give either TEXT or --body FILE." in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["invoke", "none", "1"], ["delete-endpoint", "none"]])
+def test_an_unknown_endpoint_exits_12(sagedock, arguments):
+    done = sagedock(*arguments)
+    assert (done.returncode, done.stdout) == (12, "")
+    assert "Could not find endpoint 'none'." in done.stderr
+    assert "sagedock endpoints" in done.stderr
