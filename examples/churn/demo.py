@@ -245,7 +245,7 @@ def show_results(tour: Tour, results: list[JobResult], xgboost_job: str) -> None
 
 
 def score_held_out(tour: Tour, xgboost: Any, test_uri: str) -> None:
-    """Step 7: the customers that no training saw, scored by batch transform."""
+    """Step 7: the customers that no training saw, scored in batch and by a live endpoint."""
     left, features = scoring.parted(tour.session.read(f"{test_uri}/test.csv").decode())
     customers = tour.out / "held-out.csv"
     customers.write_text(features)
@@ -255,6 +255,16 @@ def score_held_out(tour: Tour, xgboost: Any, test_uri: str) -> None:
             f"{len(scores)} scores came back, expected {scoring.CUSTOMERS}",
             hint=f"read the log with: sagedock logs {job.name}",
         )
+    answers, seconds = scoring.ask(tour.session, tour.serving_image, xgboost.model_data, customers)
+    if answers != scores:
+        raise UnexpectedResultError(
+            "the endpoint's answers are not those of batch transform",
+            hint=f"scores are in the output of {job.name}: sagedock describe {job.name}",
+        )
+    tour.screen.say(
+        f"a live endpoint gave the same {len(answers)} answers, one request each, "
+        f"in {seconds:.2f} s, and is deleted again"
+    )
     result = scoring.confusion(left, scores)
     tour.screen.lines(result.lines())
     tour.screen.say(
@@ -286,7 +296,7 @@ def run(tour: Tour) -> None:
         trained(tour, forest, ("output/output.tar.gz", "source/sourcedir.tar.gz")),
     ]
     show_results(tour, results, job_name(xgboost))
-    screen.step(7, "transform job: XGBoost's model scores the customers that no training saw")
+    screen.step(7, "XGBoost's model at work: a transform job, a live endpoint")
     score_held_out(tour, xgboost, output_uris(matrices)["test"])
 
 

@@ -1,7 +1,8 @@
-"""The model at work: the 334 customers that no training saw, through batch transform."""
+"""The model at work: the 334 customers that no training saw, in batch and one by one."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ def confusion(left: Sequence[bool], scores: Sequence[float]) -> Confusion:
 def score(
     session: sagedock.Session, image: str, model_data: str, customers: Path
 ) -> tuple[list[float], Any]:
-    """Each customer's score, and the transform job. The model is deleted again."""
+    """Each customer's score by batch transform, and the job. The model is deleted again."""
     model = sagedock.Model(image, model_data, sagemaker_session=session)
     transformer = model.transformer(
         strategy="MultiRecord",
@@ -69,3 +70,21 @@ def score(
     finally:
         model.delete_model()
     return [float(line) for line in text.splitlines()], transformer.latest_transform_job
+
+
+def ask(
+    session: sagedock.Session, image: str, model_data: str, customers: Path
+) -> tuple[list[float], float]:
+    """Each customer's score by a live endpoint, one request each, and seconds for all of them.
+    The endpoint and the model are deleted again."""
+    model = sagedock.Model(image, model_data, sagemaker_session=session)
+    predictor = model.deploy(accept="text/csv")
+    try:
+        begun = time.monotonic()
+        answers = [predictor.predict(row) for row in customers.read_text().splitlines()]
+        seconds = time.monotonic() - begun
+    finally:
+        predictor.delete_endpoint()
+        predictor.close()
+        model.delete_model()
+    return [float(answer[0][0]) for answer in answers], seconds

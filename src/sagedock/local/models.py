@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS models (
 _REFUSED = {
     "Containers": "pipelines of several containers (Containers)",
     "InferenceExecutionConfig": "InferenceExecutionConfig",
+    "EnableNetworkIsolation": "network isolation of a model (EnableNetworkIsolation)",
+    "VpcConfig": "a VPC of a model (VpcConfig)",
 }
 _REFUSED_OF_CONTAINER = {
     "ModelDataSource": "uncompressed model data (ModelDataSource)",

@@ -1,5 +1,7 @@
 """Endpoints from create_model to delete_endpoint: answers, faults, weights, limits."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -178,3 +180,28 @@ def test_deploy_predict_and_the_command_line(hosting):
     assert "sagedock delete-endpoint again" in served.stderr
     absent = sagedock("serve", hosting.image, "--model-data", "s3://models/none/model.tar.gz")
     assert (absent.returncode, absent.stdout) == (StoreError.exit_code, "")
+
+
+def test_an_endpoint_whose_owner_was_killed_comes_back_and_leaves_nothing(hosting, docker_cli):
+    hosting.model("word", constant("here"))
+    assert hosting.endpoint("kept", {"word": 1}) == "InService"
+    os.kill(hosting.client.endpoint("kept").owner.pid, signal.SIGKILL)
+    assert back(hosting)
+    assert hosting.settled("kept") == "InService"
+    answer = hosting.runtime.invoke_endpoint(EndpointName="kept", Body=b"")
+    assert answer["Body"].read() == b"here"
+    label = "label=sagedock.endpoint=kept"
+    assert len(docker_cli("ps", "-aq", "--filter", label).stdout.split()) == 1
+    os.kill(hosting.client.endpoint("kept").owner.pid, signal.SIGKILL)
+    hosting.delete("kept")
+    assert docker_cli("ps", "-aq", "--filter", label).stdout == ""
+
+
+def back(hosting):
+    """Whether a new owner has been given the endpoint: it is Creating again."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if hosting.client.describe_endpoint(EndpointName="kept")["EndpointStatus"] == "Creating":
+            return True
+        time.sleep(0.01)
+    return False

@@ -188,3 +188,17 @@ def test_a_model_that_would_leave_its_folder_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="can't be unpacked as a model"):
         packing.unpack(io.BytesIO(b"PK\x03\x04"), "s3://b/model.tar.gz", tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"EnableNetworkIsolation": True},
+        {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}},
+    ],
+)
+def test_a_models_network_settings_are_refused_aloud(
+    client: LocalSageMaker, more: dict[str, Any]
+) -> None:
+    with pytest.raises(UnsupportedError, match=next(iter(more))):
+        client.create_model(**model(), **more)

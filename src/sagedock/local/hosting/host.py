@@ -52,6 +52,7 @@ class Host:
     def run(self) -> None:
         """Until the endpoint is deleted; a failed one stays, without containers, till then."""
         try:
+            self._remove_left()
             if self._status() is not EndpointStatus.DELETING:
                 self._serve()
         finally:
@@ -59,6 +60,15 @@ class Host:
         if self._status() is EndpointStatus.DELETING:
             shutil.rmtree(self._folder / "models", ignore_errors=True)  # its logs are kept
             self._records.forget(self._name)
+
+    def _remove_left(self) -> None:
+        """Containers of an owner that died."""
+        for left in self._engine.labelled(f"{LABEL}.endpoint={self._name}"):
+            if left.name.startswith(self._container_name("")):
+                left.remove()
+
+    def _container_name(self, variant: str) -> str:
+        return f"sagedock-{self._data_id}-endpoint-{self._name}-{variant}"
 
     def _serve(self) -> None:
         try:
@@ -110,9 +120,6 @@ class Host:
         shutil.rmtree(files, ignore_errors=True)  # an owner that died may have left it half done
         folder = models.lay(self._store, model, files)
         plan = self._plan(variant, model, folder)
-        left = self._engine.find(plan.name)
-        if left:
-            left.remove()
         container = self._engine.create(plan)
         self._running[name] = container
         container.start()
@@ -122,18 +129,17 @@ class Host:
         return container
 
     def _plan(self, variant: Mapping[str, Any], model: Model, folder: Path | None) -> ContainerPlan:
-        isolated = model.request.get("EnableNetworkIsolation", False)
-        bundle = None if isolated else self._settings.ca_bundle
+        bundle = self._settings.ca_bundle
         mounts = [Mount(source=folder, target=ML.model)] if folder else []  # read-only (D2.3)
         mounts += [Mount(source=bundle, target=CA_TARGET)] if bundle else []
         memory = self._engine.memory_bytes()
         size = self._settings.shm_bytes or shm_bytes(variant["InstanceType"], memory)
         return ContainerPlan(
-            name=f"sagedock-{self._data_id}-endpoint-{self._name}-{variant['VariantName']}",
+            name=self._container_name(variant["VariantName"]),
             image=model.container["Image"],
             command=["serve"],  # D1.1
             environment={
-                **({} if isolated else self._settings.machine_environment()),
+                **self._settings.machine_environment(),
                 "AWS_REGION": self._settings.region,
                 **model.container.get("Environment", {}),  # D1.6
             },

@@ -169,9 +169,11 @@ class HostingRecords:
         )  # fmt: skip
 
     def claim(self, endpoint: Endpoint, owner: Owner) -> bool:
-        """Become the owner, if the present one is the one that `endpoint` names."""
+        """Become the owner, if the present one is the one that `endpoint` names. What was in
+        service has to be made anew: its containers were the former owner's."""
         return self._do(
-            "UPDATE endpoints SET owner_pid = ?, owner_started = ? "
+            "UPDATE endpoints SET owner_pid = ?, owner_started = ?, status = CASE status "
+            f"WHEN '{EndpointStatus.IN_SERVICE}' THEN '{EndpointStatus.CREATING}' ELSE status END "
             "WHERE name = ? AND owner_pid = ? AND owner_started = ?",
             owner.pid, owner.started, endpoint.name, endpoint.owner.pid, endpoint.owner.started,
         )  # fmt: skip
