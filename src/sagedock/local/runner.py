@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 from sagedock.local.client import LocalSageMaker
@@ -15,11 +16,20 @@ from sagedock.local.settings import LocalSettings
 
 def main(kind: str, name: str, pid: str, started: str) -> int:
     """Take the job over and run it to its end. Exits 0 whatever becomes of the job."""
-    for number in (signal.SIGTERM, signal.SIGINT):  # stop the job, don't orphan its container
+    giver = Owner(pid=int(pid), started=started)
+    return own(lambda client: client.take_over(Kind(kind), name, giver))
+
+
+def own(work: Callable[[LocalSageMaker], None]) -> int:
+    """Do an owner's work with the settings on standard input; an exit code.
+
+    SIGTERM and SIGINT end the work in order: what it owns is stopped, not orphaned.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
     client = LocalSageMaker(LocalSettings.from_json(sys.stdin.read()), attended=True)
     try:
-        client.take_over(Kind(kind), name, Owner(pid=int(pid), started=started))
+        work(client)
     except KeyboardInterrupt:
         return 130
     finally:
