@@ -9,8 +9,8 @@ from typing import Any
 
 from sagedock.errors import JobFailedError, ModelError, UsageError
 from sagedock.launch.session import Session
-from sagedock.local.hosting.records import EndpointStatus
 from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.values import EndpointStatus
 
 CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
 _POLL_SECONDS = 0.05

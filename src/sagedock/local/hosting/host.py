@@ -17,7 +17,8 @@ from sagedock.engine.docker import Engine
 from sagedock.engine.plan import ContainerPlan, Mount
 from sagedock.errors import SagedockError
 from sagedock.local import joblog, models
-from sagedock.local.hosting.records import EndpointStatus, HostingRecords, Route
+from sagedock.local.hosting.records import HostingRecords
+from sagedock.local.hosting.values import EndpointStatus, Hop, Route
 from sagedock.local.models import Model, ModelRecords
 from sagedock.local.plans import HOSTING_GRACE, LABEL, SERVING_PORT
 from sagedock.local.settings import CA_TARGET, LocalSettings
@@ -72,8 +73,8 @@ class Host:
 
     def _serve(self) -> None:
         try:
-            config = self._records.config(self._records.get(self._name).config)
-            routes = tuple(self._route(item) for item in config.request["ProductionVariants"])
+            request = self._records.get(self._name).request
+            routes = tuple(self._route(item) for item in request["ProductionVariants"])
         except SagedockError as error:
             self._records.failed(self._name, clip(error.message))
             return
@@ -107,7 +108,10 @@ class Host:
         finally:
             server.close()
         return Route(
-            variant=name, host=host, port=port, weight=variant.get("InitialVariantWeight", 1.0)
+            variant=name,
+            instance=container.name,
+            weight=variant.get("InitialVariantWeight", 1.0),
+            hops=(Hop(name="container_1", host=host, port=port),),
         )
 
     def _goes_on(self, container: Container) -> bool:

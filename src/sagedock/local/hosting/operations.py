@@ -16,13 +16,8 @@ from sagedock.errors import UnsupportedError
 from sagedock.local import models, owner
 from sagedock.local.describe import Answer
 from sagedock.local.hosting.host import Host
-from sagedock.local.hosting.records import (
-    Endpoint,
-    EndpointConfig,
-    EndpointStatus,
-    HostingRecords,
-    Route,
-)
+from sagedock.local.hosting.records import HostingRecords
+from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Route
 from sagedock.local.jobs import JobService
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
@@ -99,7 +94,7 @@ class HostingService(JobService):
             models.check_data(self.store, model.request)
             if engine.image(model.container["Image"]) is None:
                 engine.pull(model.container["Image"])
-        endpoint = self._new(request["EndpointName"], config.name)
+        endpoint = self._new(request["EndpointName"], config)
         self._hosting.add(endpoint)
         self._hand_over(endpoint)
         return {"EndpointArn": endpoint.arn}
@@ -162,7 +157,7 @@ class HostingService(JobService):
             data_id=shop.data_id,
         ).run()
 
-    def _new(self, name: str, config: str) -> Endpoint:
+    def _new(self, name: str, config: EndpointConfig) -> Endpoint:
         now = time.time()
         return Endpoint(
             name=name,
@@ -170,7 +165,8 @@ class HostingService(JobService):
             created=now,
             modified=now,
             status=EndpointStatus.CREATING,
-            config=config,
+            config=config.name,
+            request=config.request,
             owner=Owner.me(),
         )
 

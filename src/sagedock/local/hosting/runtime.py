@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sagedock.errors import ModelError, ValidationError
-from sagedock.local.hosting.records import Endpoint, EndpointStatus, HostingRecords, Route
+from sagedock.local.hosting.records import HostingRecords
+from sagedock.local.hosting.values import Endpoint, Route
 from sagedock.local.settings import LocalSettings
 
 BODY_BYTES = 6_291_456
@@ -94,7 +95,7 @@ class LocalRuntime:
             ) from error
 
     def _connection(self, route: Route) -> http.client.HTTPConnection:
-        address = (route.host, route.port)
+        address = (route.hops[0].host, route.hops[0].port)
         mine: dict[tuple[str, int], http.client.HTTPConnection] = vars(self._mine).setdefault(
             "connections", {}
         )
@@ -123,7 +124,7 @@ def _exchange(
 
 
 def _chosen(endpoint: Endpoint, target: str | None) -> Route:
-    if endpoint.status is not EndpointStatus.IN_SERVICE:
+    if not endpoint.status.takes_requests:
         reason = f": {endpoint.failure}" if endpoint.failure else "."
         raise ValidationError(
             f"Endpoint {endpoint.name} is {endpoint.status}, not InService{reason}",
