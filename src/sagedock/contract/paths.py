@@ -56,6 +56,11 @@ class MLPaths:
         return f"{self.root}/model"
 
     @property
+    def models(self) -> str:
+        """D5.2: models of a multi-model container lie here, each below its name."""
+        return f"{self.root}/models"
+
+    @property
     def output(self) -> str:
         return f"{self.root}/output"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sagedock.contract.hosting import endpoint_rules, model_rules
 from sagedock.contract.paths import ML
 
 
@@ -17,6 +18,10 @@ def documented_rules(operation: str, request: Mapping[str, Any]) -> Iterator[str
         yield from _training_rules(request)
     if operation == "CreateProcessingJob":
         yield from _processing_rules(request)
+    if operation == "CreateModel":
+        yield from model_rules(request)
+    if operation == "CreateEndpointConfig":
+        yield from endpoint_rules(request)
 
 
 def _training_rules(request: Mapping[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ import requests
 import urllib3
 from docker.errors import APIError, NotFound
 
-from sagedock.engine.plan import ExitState, LogLine
+from sagedock.engine.plan import ISOLATED, ExitState, LogLine
 from sagedock.errors import EngineError
 
 _CHUNK = 1 << 20
@@ -70,6 +70,14 @@ class Container:
         if not bindings:
             raise EngineError(f"Container {self.name} has no port {port}: it has ended.")
         return bindings[0]["HostIp"], int(bindings[0]["HostPort"])
+
+    def address(self, port: int) -> tuple[str, int]:
+        """Address at which this machine reaches a started container's `port`: published, or, in
+        the isolated network, the container's own."""
+        inside = self.inspect()["NetworkSettings"]["Networks"].get(ISOLATED)
+        if inside and inside["IPAddress"]:
+            return inside["IPAddress"], port
+        return self.published(port)
 
     def stop(self, grace: float) -> None:
         """SIGTERM, then SIGKILL after `grace` seconds; returns when it has ended."""

@@ -14,7 +14,7 @@ from docker.types import Mount as DockerMount
 from docker.utils import kwargs_from_env
 
 from sagedock.engine.container import Container
-from sagedock.engine.plan import ContainerPlan
+from sagedock.engine.plan import ISOLATED, ContainerPlan
 from sagedock.errors import EngineError, EngineUnavailableError, ImageNotFoundError
 
 _START_HINT = (
@@ -89,6 +89,8 @@ class Engine:
     def create(self, plan: ContainerPlan) -> Container:
         """Make a container; it isn't started. A stopped one of the same name is replaced."""
         self._remove_stale(plan)
+        if plan.network == ISOLATED:
+            self._ensure_isolated()
         try:
             made = self._client.create_container(**self._arguments(plan))
         except ImageNotFound as error:
@@ -110,6 +112,10 @@ class Engine:
             extra_hosts=dict(plan.extra_hosts),
             shm_size=plan.shm_bytes,
             port_bindings=dict.fromkeys(plan.ports, ("127.0.0.1", None)),
+            read_only=plan.read_only,
+            tmpfs={"/tmp": ""} if plan.read_only else None,
+            mem_limit=plan.memory_bytes,
+            memswap_limit=plan.memory_bytes,  # as much: no swap
             # Any other driver may be set to rotate, and a rotated log has lost its beginning.
             log_config=LogConfig(type="json-file", config={"max-size": "1000g"}),
         )
@@ -121,6 +127,7 @@ class Engine:
             "environment": dict(plan.environment),
             "hostname": plan.hostname,
             "labels": dict(plan.labels),
+            "user": plan.user,
             "host_config": host_config,
             "ports": list(plan.ports),
             "stdin_open": False,
@@ -138,6 +145,14 @@ class Engine:
                 hint=f"See what it does: docker logs {plan.name}",
             )
         old.remove()
+
+    def _ensure_isolated(self) -> None:
+        try:
+            if not self._client.networks(names=[f"^{ISOLATED}$"]):
+                self._client.create_network(ISOLATED, internal=True, check_duplicate=True)
+        except APIError as error:
+            if "already exists" not in str(error):
+                raise _engine_error(f"Network {ISOLATED} can't be made", error) from error
 
     def find(self, name_or_id: str) -> Container | None:
         """A container of that name or id, None where there is none."""

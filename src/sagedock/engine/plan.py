@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ISOLATED = "sagedock-isolated"
+"""A network that leads nowhere: this machine reaches its containers, they reach nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
@@ -23,7 +26,9 @@ class ContainerPlan:
 
     `entrypoint` and `command` None keep the image's own. `empty_volumes` are folders that start
     empty whatever the image has there, and go when the container goes. `shm_bytes` is the size of
-    /dev/shm. `ports` are published on this machine's loopback address, on free ports of its own.
+    /dev/shm. `ports` are published on this machine's loopback address, on free ports of its own;
+    in the network ISOLATED they answer at the container's own address instead. `user` None is the
+    image's own; a `read_only` root leaves /tmp to write to. `memory_bytes` None is no limit.
     """
 
     name: str
@@ -39,6 +44,9 @@ class ContainerPlan:
     labels: Mapping[str, str] = field(default_factory=dict)
     shm_bytes: int | None = None
     ports: Sequence[int] = ()
+    user: str | None = None
+    read_only: bool = False
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from sagedock import requests
-from sagedock.local import models
+from sagedock.local import model_data, models, support
 from sagedock.local.describe import Answer, describe
 from sagedock.local.hosting.operations import HostingService
 from sagedock.local.jobs import data_id
 from sagedock.local.records import Kind
+from sagedock.local.transform import processing
 
 __all__ = ["LocalSageMaker", "data_id"]
 
@@ -69,7 +70,8 @@ class LocalSageMaker(HostingService):
         is not there."""
         requests.validate("CreateModel", request)
         model = models.new_model(request, self._place.arn("model", request["ModelName"]))
-        models.check_data(self.store, request)
+        for container in model.containers:
+            model_data.check_there(self.store, container)
         self._models.add(model)
         return {"ModelArn": model.arn}
 
@@ -92,7 +94,10 @@ class LocalSageMaker(HostingService):
         """CreateTransformJob. Raises as `create_training_job` does, and ResourceNotFoundError for
         an unknown model."""
         requests.validate("CreateTransformJob", request)
-        image = self._models.get(request["ModelName"]).container["Image"]
+        processing.check_paths(request)
+        model = self._models.get(request["ModelName"])
+        support.check_transformable(model)
+        image = model.container["Image"]
         output = request["TransformOutput"]["S3OutputPath"]
         job = self._create(Kind.TRANSFORM, request["TransformJobName"], request, image, [output])
         return {"TransformJobArn": job.arn}

@@ -1,4 +1,4 @@
-"""Models by name: what CreateModel remembers, and the model's files laid down for a container."""
+"""Models by name: what CreateModel remembers."""
 
 from __future__ import annotations
 
@@ -11,29 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagedock.errors import InputError, ResourceNotFoundError, UnsupportedError, ValidationError
-from sagedock.local import packing
+from sagedock.errors import ResourceNotFoundError, ValidationError
+from sagedock.local import model_data
 from sagedock.store.database import connect
-from sagedock.store.disk import DiskStore
-from sagedock.store.uri import S3Uri
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS models (
   name TEXT PRIMARY KEY, arn TEXT NOT NULL, created REAL NOT NULL, request TEXT NOT NULL);
 """
-_REFUSED = {
-    "Containers": "pipelines of several containers (Containers)",
-    "InferenceExecutionConfig": "InferenceExecutionConfig",
-    "EnableNetworkIsolation": "network isolation of a model (EnableNetworkIsolation)",
-    "VpcConfig": "a VPC of a model (VpcConfig)",
-}
-_REFUSED_OF_CONTAINER = {
-    "ModelDataSource": "uncompressed model data (ModelDataSource)",
-    "AdditionalModelDataSources": "additional model data (AdditionalModelDataSources)",
-    "ImageConfig": "a private registry (ImageConfig)",
-    "InferenceSpecificationName": "an inference specification",
-    "ModelPackageName": "a model package (ModelPackageName)",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +31,20 @@ class Model:
     request: Mapping[str, Any]
 
     @property
+    def containers(self) -> tuple[Mapping[str, Any], ...]:
+        """PrimaryContainer, or Containers in their order."""
+        primary = self.request.get("PrimaryContainer")
+        return (primary,) if primary else tuple(self.request["Containers"])
+
+    @property
     def container(self) -> Mapping[str, Any]:
-        """PrimaryContainer."""
-        found: Mapping[str, Any] = self.request["PrimaryContainer"]
-        return found
+        """The first container."""
+        return self.containers[0]
+
+    @property
+    def direct(self) -> bool:
+        """Whether its containers are asked one by one (InferenceExecutionConfig)."""
+        return bool(self.request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct")
 
 
 class ModelRecords:
@@ -107,18 +102,7 @@ def _model(row: sqlite3.Row) -> Model:
 def new_model(request: Mapping[str, Any], arn: str) -> Model:
     """The model of a valid CreateModel request. Raises UnsupportedError for what can't be done
     here yet."""
-    container = request.get("PrimaryContainer", {})
-    found = [text for key, text in _REFUSED.items() if request.get(key)]
-    found += [text for key, text in _REFUSED_OF_CONTAINER.items() if container.get(key)]
-    if container.get("Mode") == "MultiModel":
-        found.append("several models in one container (Mode MultiModel)")
-    if not container.get("Image"):
-        found.append("a model without PrimaryContainer.Image")
-    if found:
-        raise UnsupportedError(
-            f"This model asks for what can't be done here yet: {'; '.join(found)}.",
-            hint="Leave it out to use the model here; nothing of a request is ignored silently.",
-        )
+    model_data.check(request)
     return Model(name=request["ModelName"], arn=arn, created=time.time(), request=request)
 
 
@@ -130,7 +114,7 @@ def describe(model: Model) -> dict[str, Any]:
         "ModelName": model.name,
         "ModelArn": model.arn,
         "CreationTime": datetime.fromtimestamp(model.created, UTC),
-        "PrimaryContainer": {"Mode": "SingleModel", "Environment": {}, **model.container},
+        **_containers(model),
         "EnableNetworkIsolation": model.request.get("EnableNetworkIsolation", False),
         "DeploymentRecommendation": {
             "RecommendationStatus": "NOT_APPLICABLE",
@@ -138,40 +122,22 @@ def describe(model: Model) -> dict[str, Any]:
         },
         **{
             key: model.request[key]
-            for key in ("ExecutionRoleArn", "VpcConfig")
+            for key in ("ExecutionRoleArn", "InferenceExecutionConfig")
             if model.request.get(key)
         },
     }
+
+
+def _containers(model: Model) -> dict[str, Any]:
+    shown = [{"Mode": "SingleModel", "Environment": {}, **item} for item in model.containers]
+    return (
+        {"PrimaryContainer": shown[0]}
+        if "PrimaryContainer" in model.request
+        else {"Containers": shown}
+    )
 
 
 def summary(model: Model) -> dict[str, Any]:
     """One entry of ListModels' answer."""
     whole = describe(model)
     return {key: whole[key] for key in ("ModelName", "ModelArn", "CreationTime")}
-
-
-def check_data(store: DiskStore, model: Mapping[str, Any]) -> None:
-    """Raise StoreError or InputError where the model's data is not there, before anything is
-    started."""
-    uri = model.get("PrimaryContainer", {}).get("ModelDataUrl")
-    if uri:
-        store.head(S3Uri.parse(uri))
-
-
-def lay(store: DiskStore, model: Model, folder: Path) -> Path | None:
-    """Unpack model.tar.gz into `folder` (D2.1); None for a model without data (D2.4).
-
-    Raises InputError for what is no tar.gz, and for links in it (D2.2).
-    """
-    uri = model.container.get("ModelDataUrl")
-    if not uri:
-        return None
-    place = S3Uri.parse(uri)
-    if not place.key.endswith(".tar.gz"):
-        raise InputError(
-            f"Model {model.name!r}: {uri} is no .tar.gz (D2.1).",
-            hint="Pack the model as a gzip tar with its files at the root: model.tar.gz.",
-        )
-    with store.open(place) as archive:
-        packing.unpack(archive, uri, folder)
-    return folder

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sagedock.errors import UnsupportedError
+from sagedock.local import model_data
+from sagedock.local.models import Model
 from sagedock.local.records import Kind
-from sagedock.local.transform import processing
 
 _TRAINING_REFUSED = {
     "CheckpointConfig": "checkpoints",
@@ -47,6 +48,21 @@ def check(kind: Kind, request: Mapping[str, Any]) -> None:
         raise UnsupportedError(
             "This job asks for what local jobs can't do yet: " + "; ".join(found) + ".",
             hint="Leave it out to run the job here; nothing of a request is ignored silently.",
+        )
+
+
+def check_transformable(model: Model) -> None:
+    """Raise UnsupportedError for a model that transform jobs can't use here."""
+    found = ["several containers (Containers)"] if len(model.containers) > 1 else []
+    if any(model_data.is_multi_model(item) for item in model.containers):
+        found.append("Mode MultiModel, which no transform job takes")
+    if model.request.get("EnableNetworkIsolation"):
+        found.append("EnableNetworkIsolation")
+    if found:
+        raise UnsupportedError(
+            f"Model {model.name} can't be used for a transform job here: it has "
+            f"{'; '.join(found)}.",
+            hint="Make a model of one container for it; an endpoint takes this one.",
         )
 
 
@@ -157,12 +173,9 @@ def _transform(request: Mapping[str, Any]) -> Iterator[str]:
     kind = source["DataSource"]["S3DataSource"]["S3DataType"]
     if kind not in {"S3Prefix", "ManifestFile"}:
         yield f"S3DataType {kind}"
-    yield from processing.problems(request)
     if request.get("DataCaptureConfig"):
         yield "data capture (DataCaptureConfig)"
     if request["TransformResources"]["InstanceCount"] != 1:
         yield f"{request['TransformResources']['InstanceCount']} instances (one works)"
-    if request.get("BatchStrategy") and source.get("SplitType", "None") == "None":
-        yield f"BatchStrategy {request['BatchStrategy']} without a SplitType (E7)"
     if target.get("KmsKeyId"):
         yield "encrypted output (TransformOutput.KmsKeyId)"

@@ -21,31 +21,50 @@ ROLE = "arn:aws:iam::000000000000:role/Any"
 class Hosting:
     """A local SageMaker and its runtime; `close` deletes the endpoints made here."""
 
-    def __init__(self, settings: LocalSettings, image: str) -> None:
-        self.settings, self.image = settings, image
+    def __init__(
+        self, settings: LocalSettings, image: str, docker_cli: Callable[..., object]
+    ) -> None:
+        self.settings, self.image, self._docker = settings, image, docker_cli
+        self.handlers: dict[str, bytes] = {}
         self.client, self.runtime = LocalSageMaker(settings), LocalRuntime(settings)
         self.client.store.create_bucket("models")
 
-    def model(self, name: str, handler: str) -> None:
+    def model(self, name: str, handler: str, **request: object) -> None:
         """A model whose inference.py is `handler`."""
-        buffer, code = io.BytesIO(), textwrap.dedent(handler).encode()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            entry = tarfile.TarInfo("code/inference.py")
-            entry.size = len(code)
-            archive.addfile(entry, io.BytesIO(code))
-        uri = S3Uri("models", f"{name}/model.tar.gz")
-        self.client.store.put(uri, buffer.getvalue())
-        container = {"Image": self.image, "ModelDataUrl": str(uri)}
-        self.client.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+        self.handlers[name] = textwrap.dedent(handler).encode()
+        container = self.container(name, {"code/inference.py": self.handlers[name]})
+        self.client.create_model(
+            ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE, **request
+        )
 
-    def endpoint(self, name: str, models: Mapping[str, float], **settings: object) -> str:
-        """An endpoint of a variant for each model, by weight; its status when it has settled."""
+    def container(self, name: str, files: Mapping[str, bytes], **more: object) -> dict[str, object]:
+        """The container of a model that holds `files`, put into the store."""
+        self.model_data(name, files)
+        return {"Image": self.image, "ModelDataUrl": f"s3://models/{name}/model.tar.gz", **more}
+
+    def model_data(self, name: str, files: Mapping[str, bytes]) -> None:
+        """models/NAME/model.tar.gz of `files`."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for path, content in files.items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        self.client.store.put(S3Uri("models", f"{name}/model.tar.gz"), buffer.getvalue())
+
+    def config(self, name: str, models: Mapping[str, float], **settings: object) -> None:
+        """An endpoint configuration of a variant for each model, by weight; `settings` are the
+        variants' own."""
         variants = [
             {"VariantName": model, "ModelName": model, "InitialInstanceCount": 1,
              "InstanceType": "ml.m5.large", "InitialVariantWeight": weight, **settings}
             for model, weight in models.items()
         ]  # fmt: skip
         self.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+
+    def endpoint(self, name: str, models: Mapping[str, float], **settings: object) -> str:
+        """An endpoint of a variant for each model, by weight; its status when it has settled."""
+        self.config(name, models, **settings)
         self.client.create_endpoint(EndpointName=name, EndpointConfigName=name)
         return self.settled(name)
 
@@ -61,6 +80,29 @@ class Hosting:
                 return str(now)
             time.sleep(0.02)
         pytest.fail(f"endpoint {name} is {status} still")
+
+    def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
+        """Wait until `condition()`."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                pytest.fail(f"not within {seconds} s")
+            time.sleep(0.05)
+
+    def instances(self, name: str) -> list[str]:
+        """Instances that requests go to."""
+        return [route.instance for route in self.client.endpoint(name).routes]
+
+    def containers(self, name: str) -> list[str]:
+        """Ids of the endpoint's containers, running or not."""
+        label = f"label=sagedock.endpoint={name}"
+        found = self._docker("ps", "-aq", "--filter", label)
+        return found.stdout.split()  # type: ignore[attr-defined,no-any-return]
+
+    def log(self, name: str, variant: str, instance: str) -> str:
+        """The log of an instance, or of all containers of one."""
+        place = self.settings.data / "endpoints" / name / "logs" / variant
+        return "".join(path.read_text() for path in sorted(place.glob(f"{instance}*")))
 
     def delete(self, name: str) -> None:
         """Delete an endpoint and wait until it is gone."""
@@ -80,7 +122,7 @@ def hosting(
 ) -> Iterator[Hosting]:
     """After the test no container is left."""
     settings = LocalSettings.from_environment(data=tmp_path / "data")
-    hosting = Hosting(settings, images["serving"])
+    hosting = Hosting(settings, images["serving"], docker_cli)
     yield hosting
     hosting.close()
     left = docker_cli("ps", "-aq", "--filter", f"label=sagedock={data_id(settings.data)}")

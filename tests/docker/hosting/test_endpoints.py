@@ -129,14 +129,48 @@ def test_a_model_that_never_pings_fails_with_its_log(hosting):
         hosting.runtime.invoke_endpoint(EndpointName="bad", Body=b"")
 
 
-def test_a_container_that_ends_fails_the_endpoint(hosting, docker_cli):
+def test_a_container_that_ends_is_replaced(hosting, docker_cli):
     hosting.model("echo", ECHO)
     hosting.endpoint("live", {"echo": 1})
-    found = docker_cli("ps", "-q", "--filter", "label=sagedock.endpoint=live").stdout.split()
-    docker_cli("kill", *found)
+    (before,) = hosting.instances("live")
+    docker_cli("kill", *hosting.containers("live"))
+    hosting.until(lambda: hosting.instances("live") not in ([], [before]))
+    answer = hosting.runtime.invoke_endpoint(
+        EndpointName="live", Body=b"7", ContentType="text/plain"
+    )
+    assert answer["Body"].read() == b"7/text/plain/30"
+    (after,) = hosting.instances("live")
+    assert f"sagedock: Takes the place of {before}: Container container_1 ended." in hosting.log(
+        "live", "echo", after
+    )
+
+
+def test_an_instance_that_answers_no_pings_is_replaced(hosting, docker_cli):
+    """D3.2, D3.5: pings go on while the endpoint is in service."""
+    hosting.model("echo", ECHO)
+    hosting.endpoint("live", {"echo": 1})
+    (before,) = hosting.instances("live")
+    docker_cli("pause", *hosting.containers("live"))
+    hosting.until(lambda: hosting.instances("live") not in ([], [before]))
+    log = hosting.log("live", "echo", before)
+    assert "sagedock: GET /ping: no answer within 2 s (D3.2); 3 of 3" in log
+    assert hosting.runtime.invoke_endpoint(EndpointName="live", Body=b"7", ContentType="a/b")
+
+
+def test_an_instance_that_starts_no_more_fails_the_endpoint(hosting, docker_cli):
+    hosting.model("once", """
+        import os, time
+        def model_fn(folder):
+            if os.path.exists("/opt/ml/model/code/gone"):
+                raise RuntimeError("no second time")
+    """)  # fmt: skip
+    hosting.endpoint("live", {"once": 1})
+    hosting.model_data("once", {"code/gone": b"", "code/inference.py": hosting.handlers["once"]})
+    docker_cli("kill", *hosting.containers("live"))
     assert hosting.settled("live", "InService") == "Failed"
-    reason = hosting.client.describe_endpoint(EndpointName="live")["FailureReason"]
-    assert "variant echo ended" in reason
+    described = hosting.client.describe_endpoint(EndpointName="live")
+    assert "no second time" in described["FailureReason"]
+    hosting.until(lambda: hosting.containers("live") == [])
 
 
 def test_what_is_not_there_or_not_done_here_is_refused_before_anything_starts(hosting):
@@ -144,9 +178,9 @@ def test_what_is_not_there_or_not_done_here_is_refused_before_anything_starts(ho
                "InstanceType": "ml.m5.large"}  # fmt: skip
     with pytest.raises(ResourceNotFoundError, match="none"):
         hosting.client.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
-    with pytest.raises(UnsupportedError, match="more than one instance of variant v"):
+    with pytest.raises(UnsupportedError, match="EnableSSMAccess of variant v"):
         hosting.client.create_endpoint_config(
-            EndpointConfigName="c", ProductionVariants=[{**variant, "InitialInstanceCount": 2}]
+            EndpointConfigName="c", ProductionVariants=[{**variant, "EnableSSMAccess": True}]
         )
     with pytest.raises(ResourceNotFoundError, match="nowhere"):
         hosting.client.create_endpoint(EndpointName="live", EndpointConfigName="nowhere")

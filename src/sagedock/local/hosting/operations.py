@@ -4,31 +4,23 @@ endpoint; it outlives whoever made it, until it is deleted."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sagedock import requests
 from sagedock.engine.docker import Engine
-from sagedock.errors import UnsupportedError
-from sagedock.local import models, owner
+from sagedock.errors import ValidationError
+from sagedock.local import model_data, owner
 from sagedock.local.describe import Answer
+from sagedock.local.hosting import answers, support
 from sagedock.local.hosting.host import Host
 from sagedock.local.hosting.records import HostingRecords
-from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Route
+from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
 from sagedock.local.jobs import JobService
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
-
-_CONFIG = {"EndpointConfigName", "ProductionVariants", "Tags", "ExecutionRoleArn", "KmsKeyId"}
-_VARIANT = {
-    "VariantName", "ModelName", "InitialInstanceCount", "InstanceType", "InitialVariantWeight",
-    "ContainerStartupHealthCheckTimeoutInSeconds", "ModelDataDownloadTimeoutInSeconds",
-    "VolumeSizeInGB",
-}  # fmt: skip
-_ENDPOINT = {"EndpointName", "EndpointConfigName", "Tags"}
 
 
 class HostingService(JobService):
@@ -55,7 +47,7 @@ class HostingService(JobService):
         """CreateEndpointConfig. Raises ValidationError, UnsupportedError for what can't be done
         here yet, ResourceNotFoundError for an unknown model."""
         requests.validate("CreateEndpointConfig", request)
-        _refuse(_beyond(request), "endpoint configuration")
+        support.check_config(request)
         for variant in request["ProductionVariants"]:
             self._models.get(variant["ModelName"])
         name = request["EndpointConfigName"]
@@ -67,16 +59,18 @@ class HostingService(JobService):
 
     def describe_endpoint_config(self, *, EndpointConfigName: str) -> Answer:  # noqa: N803
         """DescribeEndpointConfig. Raises ResourceNotFoundError."""
-        found = self._hosting.config(EndpointConfigName)
-        members = {key: value for key, value in found.request.items() if key != "Tags"}
-        return {
-            **members,
-            "EndpointConfigArn": found.arn,
-            "CreationTime": _time(found.created),
-        }
+        return answers.config_description(self._hosting.config(EndpointConfigName))
+
+    def list_endpoint_configs(self, **filters: Any) -> Answer:
+        """ListEndpointConfigs, with NameContains; all of them in one page."""
+        requests.validate("ListEndpointConfigs", filters)
+        support.check_list(filters, {"NameContains"})
+        word = filters.get("NameContains", "").lower()
+        found = [item for item in self._hosting.configs() if word in item.name.lower()]
+        return {"EndpointConfigs": [answers.config_summary(item) for item in found]}
 
     def delete_endpoint_config(self, *, EndpointConfigName: str) -> None:  # noqa: N803
-        """DeleteEndpointConfig. Raises ResourceNotFoundError."""
+        """DeleteEndpointConfig: endpoints that took it go on. Raises ResourceNotFoundError."""
         self._hosting.delete_config(EndpointConfigName)
 
     # endpoints
@@ -86,39 +80,63 @@ class HostingService(JobService):
         UnsupportedError, ResourceNotFoundError, ImageNotFoundError, EngineUnavailableError,
         StoreError where a model's data is not there."""
         requests.validate("CreateEndpoint", request)
-        _refuse(set(request) - _ENDPOINT, "endpoint")
+        support.check_endpoint(request)
         config = self._hosting.config(request["EndpointConfigName"])
-        engine = self._shop().engine
-        for variant in config.request["ProductionVariants"]:
-            model = self._models.get(variant["ModelName"])
-            models.check_data(self.store, model.request)
-            if engine.image(model.container["Image"]) is None:
-                engine.pull(model.container["Image"])
+        self._check_startable(config.request)
         endpoint = self._new(request["EndpointName"], config)
         self._hosting.add(endpoint)
         self._hand_over(endpoint)
         return {"EndpointArn": endpoint.arn}
 
+    def update_endpoint(self, **request: Any) -> Answer:
+        """UpdateEndpoint: returns at once, in status Updating. New instances are started and get
+        the requests, at once or as DeploymentConfig says, before the old ones go; where they fail,
+        all stays as it was, with a FailureReason. Raises as `create_endpoint` does."""
+        requests.validate("UpdateEndpoint", request)
+        support.check_update(request)
+        endpoint = self.endpoint(request["EndpointName"])
+        config = self._hosting.config(request["EndpointConfigName"])
+        self._check_startable(config.request)
+        wanted = support.retained(endpoint.request, endpoint.weights, config.request, request)
+        update = Update(
+            config=config.name,
+            request=wanted,
+            deployment=request.get("DeploymentConfig", {}),
+        )
+        if not self._hosting.ask_update(endpoint.name, update):
+            raise _busy(self._hosting.get(endpoint.name))
+        return {"EndpointArn": endpoint.arn}
+
+    def update_endpoint_weights_and_capacities(self, **request: Any) -> Answer:
+        """UpdateEndpointWeightsAndCapacities: returns at once, in status Updating. Raises
+        ValidationError for an unknown variant, ResourceNotFoundError."""
+        requests.validate("UpdateEndpointWeightsAndCapacities", request)
+        endpoint = self.endpoint(request["EndpointName"])
+        wanted = support.resized(endpoint, request["DesiredWeightsAndCapacities"])
+        if not self._hosting.ask_capacities(endpoint.name, *wanted):
+            raise _busy(self._hosting.get(endpoint.name))
+        return {"EndpointArn": endpoint.arn}
+
+    def _check_startable(self, config: Mapping[str, Any]) -> None:
+        engine = self._shop().engine
+        for variant in config["ProductionVariants"]:
+            for container in self._models.get(variant["ModelName"]).containers:
+                model_data.check_there(self.store, container)
+                if engine.image(container["Image"]) is None:
+                    engine.pull(container["Image"])
+
     def describe_endpoint(self, *, EndpointName: str) -> Answer:  # noqa: N803
         """DescribeEndpoint. Raises ResourceNotFoundError."""
-        endpoint = self.endpoint(EndpointName)
-        failure = {"FailureReason": endpoint.failure} if endpoint.failure else {}
-        variants = [_variant(route) for route in endpoint.routes]
-        return {
-            **_summary(endpoint),
-            "EndpointConfigName": endpoint.config,
-            **({"ProductionVariants": variants} if variants else {}),
-            **failure,
-        }
+        return answers.description(self.endpoint(EndpointName))
 
     def list_endpoints(self, **filters: Any) -> Answer:
         """ListEndpoints, with NameContains and StatusEquals; all of them in one page."""
         requests.validate("ListEndpoints", filters)
-        _refuse(set(filters) - {"NameContains", "StatusEquals"}, "list")
+        support.check_list(filters, {"NameContains", "StatusEquals"})
         word = filters.get("NameContains", "").lower()
         return {
             "Endpoints": [
-                _summary(endpoint)
+                answers.summary(endpoint)
                 for endpoint in self.endpoints()
                 if word in endpoint.name.lower()
                 and endpoint.status == filters.get("StatusEquals", endpoint.status)
@@ -185,45 +203,8 @@ class HostingService(JobService):
         return self.settings.data / "endpoints" / name / "runner.log"
 
 
-def _beyond(request: Mapping[str, Any]) -> Iterator[str]:
-    yield from set(request) - _CONFIG
-    for variant in request["ProductionVariants"]:
-        name = variant["VariantName"]
-        yield from (f"{key} of variant {name}" for key in sorted(set(variant) - _VARIANT))
-        if variant.get("InitialInstanceCount", 1) > 1:
-            yield f"more than one instance of variant {name} (InitialInstanceCount)"
-        if not variant.get("ModelName"):
-            yield f"variant {name} without ModelName"
-
-
-def _refuse(found: Any, what: str) -> None:
-    items = sorted(found)
-    if items:
-        raise UnsupportedError(
-            f"This {what} asks for what can't be done here yet: {'; '.join(items)}.",
-            hint="Leave it out to use it here; nothing of a request is ignored silently.",
-        )
-
-
-def _summary(endpoint: Endpoint) -> Answer:
-    return {
-        "EndpointName": endpoint.name,
-        "EndpointArn": endpoint.arn,
-        "CreationTime": _time(endpoint.created),
-        "LastModifiedTime": _time(endpoint.modified),
-        "EndpointStatus": str(endpoint.status),
-    }
-
-
-def _variant(route: Route) -> Answer:
-    return {
-        "VariantName": route.variant,
-        "CurrentWeight": route.weight,
-        "DesiredWeight": route.weight,
-        "CurrentInstanceCount": 1,
-        "DesiredInstanceCount": 1,
-    }
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _busy(endpoint: Endpoint) -> ValidationError:
+    return ValidationError(
+        f'Cannot update in-progress endpoint "{endpoint.arn}": it is {endpoint.status}.',
+        hint="Wait until it is InService; an endpoint that Failed has to be deleted.",
+    )

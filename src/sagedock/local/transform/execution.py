@@ -16,11 +16,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from sagedock.contract.paths import ML
 from sagedock.engine.container import Container
 from sagedock.engine.plan import ExitState, LogLine, Mount
 from sagedock.errors import InputError, JobFailedError
-from sagedock.local import joblog, models
+from sagedock.local import joblog, model_data
 from sagedock.local.channels import InputPlan, objects
 from sagedock.local.execution import Execution
 from sagedock.local.plans import HOSTING_GRACE, SERVING_PORT, container_name
@@ -47,8 +46,9 @@ class TransformExecution(Execution):
         return self._start_new()
 
     def _laid_inputs(self) -> list[Mount]:
-        folder = models.lay(self._shop.store, self._model(), self._inputs / "model")
-        return [Mount(source=folder, target=ML.model)] if folder else []  # read-only (D2.3)
+        model = self._model()
+        folder = self._inputs / "model"
+        return model_data.mounts(self._shop.store, model.name, model.container, folder)
 
     def _attend(self, container: Container) -> tuple[ExitState, StopReason | None]:
         log = joblog.LogWriter(self._shop.log_path(self._job))
