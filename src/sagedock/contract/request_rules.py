@@ -10,6 +10,7 @@ from typing import Any
 
 from sagedock.contract.hosting import endpoint_rules, model_rules
 from sagedock.contract.paths import ML
+from sagedock.contract.transform import transform_rules
 
 
 def documented_rules(operation: str, request: Mapping[str, Any]) -> Iterator[str]:
@@ -18,6 +19,8 @@ def documented_rules(operation: str, request: Mapping[str, Any]) -> Iterator[str
         yield from _training_rules(request)
     if operation == "CreateProcessingJob":
         yield from _processing_rules(request)
+    if operation == "CreateTransformJob":
+        yield from transform_rules(request)
     if operation == "CreateModel":
         yield from model_rules(request)
     if operation == "CreateEndpointConfig":

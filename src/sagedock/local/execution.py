@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from sagedock.contract import failure
 from sagedock.contract.metrics import MetricScanner
@@ -49,6 +49,14 @@ class Listener(Protocol):
 
     def log(self, line: LogLine) -> None:
         """The job's container printed a line."""
+
+
+@runtime_checkable
+class ProgressListener(Listener, Protocol):
+    """One who also wants to know how far a job's work is, a few times a second."""
+
+    def progress(self, text: str) -> None:
+        """Such as `45 % of 104.9 MB`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -350,9 +358,11 @@ class Execution:
         if self._job.state.transitions != before:
             self._tell("status", self._job)
 
-    def _tell(self, what: Literal["log", "status"], news: Any) -> None:
+    def _tell(self, what: Literal["log", "status", "progress"], news: Any) -> None:
         """A listener that fails (a closed pipe, say) is told no more; the job goes on."""
         if self._listener is None:
+            return
+        if what == "progress" and not isinstance(self._listener, ProgressListener):
             return
         try:
             getattr(self._listener, what)(news)

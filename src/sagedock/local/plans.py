@@ -202,7 +202,9 @@ def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobP
 
 def _transform(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
     model = around.model or {}
-    container = model.get("PrimaryContainer", {})
+    container: Mapping[str, Any] = model.get("PrimaryContainer") or next(
+        iter(model.get("Containers", ())), {}
+    )
     planned = _container(
         job, mounts, around,
         image=container.get("Image", ""),

@@ -1,14 +1,13 @@
 """RecordIO and TFRecord as payloads (E7)."""
 
-import io
 import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transform_kit import cut
 
 from sagedock.errors import InputError
-from sagedock.local.transform.records import payloads
 
 MAGIC = struct.pack("<I", 0xCED7230A)
 RECORDS = st.lists(st.binary(max_size=40) | st.just(MAGIC * 3), max_size=30)
@@ -33,10 +32,6 @@ def tfrecord(content: bytes) -> bytes:
 
 
 WRITERS = {"RecordIO": recordio, "TFRecord": tfrecord}
-
-
-def cut(data: bytes, split: str, strategy: str, limit: int) -> list[bytes]:
-    return list(payloads(io.BytesIO(data), split=split, strategy=strategy, limit=limit, name="x"))
 
 
 @pytest.mark.parametrize("split", WRITERS)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_local_describe import departures
+from transform_kit import cut
 
 from sagedock import requests
 from sagedock.errors import (
@@ -25,17 +26,13 @@ from sagedock.local.client import LocalSageMaker
 from sagedock.local.records import Job, Kind
 from sagedock.local.settings import LocalSettings
 from sagedock.local.support import check
-from sagedock.local.transform.records import assembled, payloads
+from sagedock.local.transform.records import assembled
 from sagedock.local.transform.settings import MEGABYTE, TransformSettings, environment
 from sagedock.requests import service_model
 from sagedock.store.uri import S3Uri
 
 ROLE = "arn:aws:iam::111122223333:role/Role"
 TEXT = st.lists(st.binary(max_size=30).filter(lambda b: not set(b) & set(b"\r\n")), max_size=60)
-
-
-def cut(data: bytes, split: str = "Line", strategy: str = "MultiRecord", limit: int = 0) -> Any:
-    return list(payloads(io.BytesIO(data), split=split, strategy=strategy, limit=limit, name="x"))
 
 
 @given(TEXT, st.integers(31, 200))
@@ -102,9 +99,6 @@ def test_variables_are_set_only_where_asked_for() -> None:
 @pytest.mark.parametrize(
     ("more", "word"),
     [
-        ({"DataProcessing": {"JoinSource": "Input"}}, "filters and joins of ContentType ''"),
-        ({"DataProcessing": {"InputFilter": "$..id"}}, "InputFilter: JSONPath"),
-        ({"BatchStrategy": "MultiRecord"}, "without a SplitType"),
         ({"TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}, "instances"),
     ],
 )
@@ -155,11 +149,26 @@ def test_model_data_that_is_not_there_is_found_at_once(client: LocalSageMaker) -
         client.create_model(**model(model_data="s3://nowhere/model.tar.gz"))
 
 
-def test_models_of_a_kind_not_done_yet_are_refused_aloud(client: LocalSageMaker) -> None:
-    many = model()
-    many["Containers"] = [many.pop("PrimaryContainer")]
-    with pytest.raises(UnsupportedError, match="pipelines"):
-        client.create_model(**many)
+def container(**more: Any) -> dict[str, Any]:
+    return {"Image": "i", **more}
+
+
+@pytest.mark.parametrize(
+    ("members", "word"),
+    [
+        ({"Containers": [container(), container()]}, "several containers"),
+        (
+            {"PrimaryContainer": container(Mode="MultiModel", ModelDataUrl="s3://bucket/models/")},
+            "MultiModel",
+        ),
+    ],
+)
+def test_models_that_only_endpoints_take_are_refused_aloud(
+    client: LocalSageMaker, members: dict[str, Any], word: str
+) -> None:
+    client.create_model(ModelName="m", ExecutionRoleArn=ROLE, **members)
+    with pytest.raises(UnsupportedError, match=word):
+        client.create_transform_job(**request(ModelName="m"))
 
 
 def archive(*entries: tarfile.TarInfo) -> io.BytesIO:
@@ -190,15 +199,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
         packing.unpack(io.BytesIO(b"PK\x03\x04"), "s3://b/model.tar.gz", tmp_path / "model")
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"EnableNetworkIsolation": True},
-        {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}},
-    ],
-)
-def test_a_models_network_settings_are_refused_aloud(
-    client: LocalSageMaker, more: dict[str, Any]
-) -> None:
-    with pytest.raises(UnsupportedError, match=next(iter(more))):
-        client.create_model(**model(), **more)
+def test_a_models_vpc_is_refused_aloud(client: LocalSageMaker) -> None:
+    vpc = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    with pytest.raises(UnsupportedError, match="VpcConfig"):
+        client.create_model(**model(), VpcConfig=vpc)

@@ -1,20 +1,18 @@
 """Runs one transform job: a model's container, and every input object through it.
 
-Objects are read, sent and written as they come; memory is bounded by the payloads in flight. An
-object's output appears whole or not at all (E13).
+What is sent and written is `work.py`'s; here is the container around it, its log, and the ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from types import TracebackType
-from typing import BinaryIO, Self
+from datetime import UTC, datetime
+from typing import Literal
 
 from sagedock.engine.container import Container
 from sagedock.engine.plan import ExitState, LogLine, Mount
@@ -23,13 +21,17 @@ from sagedock.local import joblog, model_data
 from sagedock.local.channels import InputPlan, objects
 from sagedock.local.execution import Execution
 from sagedock.local.plans import HOSTING_GRACE, SERVING_PORT, container_name
-from sagedock.local.transform import records
 from sagedock.local.transform.processing import Processing
+from sagedock.local.transform.progress import Progress, Reached, Teller
 from sagedock.local.transform.server import ModelServer
 from sagedock.local.transform.settings import TransformSettings
+from sagedock.local.transform.work import Work
 from sagedock.local.watch import StopReason, Watcher
 from sagedock.store.protocol import ObjectInfo
-from sagedock.store.uri import S3Uri
+from sagedock.store.uri import SCHEME, S3Uri
+
+SAY_SECONDS = 10.0
+"""Between two lines of the log that say how far it is."""
 
 
 class _StoppedError(Exception):
@@ -51,8 +53,8 @@ class TransformExecution(Execution):
         return model_data.mounts(self._shop.store, model.name, model.container, folder)
 
     def _attend(self, container: Container) -> tuple[ExitState, StopReason | None]:
-        log = joblog.LogWriter(self._shop.log_path(self._job))
-        pump = threading.Thread(target=self._pump, args=(container, log), name="sagedock-log")
+        log = _JobLog(joblog.LogWriter(self._shop.log_path(self._job)), self._tell)
+        pump = threading.Thread(target=log.pump, args=(container,), name="sagedock-log")
         watcher = Watcher(
             container,
             signal="SIGTERM",
@@ -64,7 +66,7 @@ class TransformExecution(Execution):
         pump.start()
         try:
             with watcher:
-                self._transform(container, watcher)
+                self._transform(container, watcher, log)
         except KeyboardInterrupt:
             self._interrupted = True
             self._stopping(StopReason.REQUESTED)
@@ -77,25 +79,18 @@ class TransformExecution(Execution):
             log.close()
         return ExitState(exit_code=0), watcher.reason
 
-    def _pump(self, container: Container, log: joblog.LogWriter) -> None:
-        line: LogLine
-        for line in container.follow():
-            log.write(line)
-            self._tell("log", line)
-
     # the work
 
-    def _transform(self, container: Container, watcher: Watcher) -> None:
+    def _transform(self, container: Container, watcher: Watcher, log: _JobLog) -> None:
         def alive() -> bool:
             return watcher.reason is None and container.is_running()
 
-        server = ModelServer(container.published(SERVING_PORT))
+        server = ModelServer(address(container))
         try:
             server.wait_until_up(alive)
             settings = TransformSettings.resolve(self._job.request, server.execution_parameters())
-            processing = Processing(self._job.request)
-            with _Work(server, settings, processing, alive) as work:
-                failures = [text for info in self._objects() if (text := self._one(info, work))]
+            log.say(str(settings))
+            failures = self._worked_off(server, settings, alive, log)
         except JobFailedError:
             if watcher.reason is not None:
                 raise _StoppedError from None
@@ -108,6 +103,45 @@ class TransformExecution(Execution):
             raise JobFailedError(
                 f"ClientError: {len(failures)} of the inputs failed: {failures[0]}"
             )
+
+    def _worked_off(
+        self,
+        server: ModelServer,
+        settings: TransformSettings,
+        alive: Callable[[], bool],
+        log: _JobLog,
+    ) -> list[str]:
+        """Every object through the model; what went wrong with some of them."""
+        count, size = self._extent()
+        progress = Progress(size, count)
+        work = Work(
+            server=server, settings=settings, processing=Processing(self._job.request),
+            store=self._shop.store, progress=progress, told=log, alive=alive,
+        )  # fmt: skip
+        with Teller(progress, self._looked(log)), work:
+            failures = work.run((info, self._target(info)) for info in self._objects())
+        log.say(str(progress.reached()))
+        return failures
+
+    def _looked(self, log: _JobLog) -> Callable[[Reached], None]:
+        """Tells a listener that wants it of every look, the log of some of them."""
+        said = 0.0
+
+        def look(reached: Reached) -> None:
+            nonlocal said
+            self._tell("progress", str(reached))
+            if reached.seconds - said >= SAY_SECONDS:
+                said = reached.seconds
+                log.say(str(reached))
+
+        return look
+
+    def _extent(self) -> tuple[int, int]:
+        """How many objects there are, and how many bytes."""
+        count = size = 0
+        for info in self._objects():
+            count, size = count + 1, size + info.size
+        return count, size
 
     def _objects(self) -> Iterator[ObjectInfo]:
         """The objects of TransformInput, in order; raises InputError where there are none."""
@@ -129,22 +163,6 @@ class TransformExecution(Execution):
                 hint="Upload the data first, or check the prefix.",
             )
 
-    def _one(self, info: ObjectInfo, work: _Work) -> str | None:
-        """One object through the model; what went wrong, or None. The others go on (E13)."""
-        begun = time.monotonic()
-        try:
-            with (
-                self._shop.store.open(info.uri) as data,
-                self._shop.store.writer(self._target(info)) as out,
-            ):
-                work.through(data, out, str(info.uri))
-        except (JobFailedError, InputError) as error:
-            return f"{info.uri}: {error.message}"
-        seconds = time.monotonic() - begun
-        print_line = f"{info.uri} -> {self._target(info)} in {seconds:.1f} s"
-        self._update(lambda s: replace(s, notes=(*s.notes, print_line)))
-        return None
-
     def _target(self, info: ObjectInfo) -> S3Uri:
         """E13: the input's key below its prefix, and `.out`, below the output prefix."""
         prefix = S3Uri.parse(
@@ -160,65 +178,62 @@ class TransformExecution(Execution):
         self._end_well(reason)
 
 
-class _Work:
-    """Sends payloads, as many at a time as the settings say, and writes answers in order."""
+class _JobLog:
+    """The job's log: what the container prints, and what is said of the objects, in the form of
+    the service's own lines."""
 
     def __init__(
-        self,
-        server: ModelServer,
-        settings: TransformSettings,
-        processing: Processing,
-        alive: Callable[[], bool],
+        self, writer: joblog.LogWriter, tell: Callable[[Literal["log"], LogLine], None]
     ) -> None:
-        self._processing = processing
-        self._server, self._settings, self._alive = server, settings, alive
-        headers = {"Content-Type": settings.content_type, "Accept": settings.accept}
-        self._headers = {name: value for name, value in headers.items() if value}
-        self._pool = ThreadPoolExecutor(settings.concurrent)
+        self._writer, self._tell = writer, tell
+        self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        return self
+    def pump(self, container: Container) -> None:
+        """All that the container prints, until it ends."""
+        for line in container.follow():
+            self._write(line)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+    def say(self, text: str) -> None:
+        """A line of our own."""
+        nanoseconds = time.time_ns()
+        moment = datetime.fromtimestamp(nanoseconds // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        stamp = f"{moment}.{nanoseconds % 10**9:09d}Z"
+        for part in text.splitlines():
+            self._write(LogLine(stamp=stamp, text=f"[sagemaker logs]: {part}"))
 
-    def through(self, data: BinaryIO, out: BinaryIO, name: str) -> None:
-        """One object's payloads through the model. Raises JobFailedError, InputError."""
-        settings = self._settings
-        bodies = records.payloads(
-            data,
-            split=settings.split,
-            strategy=settings.strategy,
-            limit=settings.payload,
-            name=name,
-        )
-        waiting: deque[Future[bytes]] = deque()
+    def done(self, name: str, target: S3Uri) -> None:
+        """An object is through."""
+        self.say(f"{name.removeprefix(SCHEME)}: written to {target}")
+
+    def failed(self, name: str, problem: str) -> None:
+        """An object is not."""
+        for part in problem.splitlines():
+            self.say(f"{name.removeprefix(SCHEME)}: {part}")
+
+    def _write(self, line: LogLine) -> None:
+        with self._lock:
+            self._writer.write(line)
+            self._tell("log", line)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def address(container: Container) -> tuple[str, int]:
+    """Where the container's server answers: its own address if this machine is its gateway, which
+    spares the engine's proxy, else the port that is published here."""
+    for network in container.inspect()["NetworkSettings"]["Networks"].values():
+        own = network.get("IPAddress")
+        if own and network.get("Gateway") == _way_to(own):
+            return own, SERVING_PORT
+    return container.published(SERVING_PORT)
+
+
+def _way_to(host: str) -> str | None:
+    """This machine's address towards `host`; nothing is sent to find out."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         try:
-            for body in bodies:
-                waiting.append(self._pool.submit(self._invoke, body))
-                if len(waiting) > settings.concurrent:
-                    self._write(waiting.popleft(), out)
-            while waiting:
-                self._write(waiting.popleft(), out)
-        finally:
-            for future in waiting:
-                future.cancel()
-
-    def _invoke(self, body: bytes) -> bytes:
-        settings = self._settings
-        answer = self._server.invoke(
-            self._processing.before(body),
-            self._headers,
-            timeout=settings.timeout,
-            retries=settings.retries,
-            alive=self._alive,
-        )
-        return self._processing.after(body, answer)
-
-    def _write(self, answer: Future[bytes], out: BinaryIO) -> None:
-        out.write(records.assembled(answer.result(), self._settings.assemble))
+            sock.connect((host, SERVING_PORT))
+            return str(sock.getsockname()[0])
+        except OSError:
+            return None

@@ -1,110 +1,126 @@
-"""The JSONPath that batch transform's filters know (E14): `$`, `.name`, `['name','name']`,
-`[0,-1]`, `[start:end]`, `*`. Pure. Must not know where values come from."""
+"""The JSONPath that batch transform's filters know (E14), read by jsonpath-ng.
+
+The service knows a subset: `$`, `.name`, `*`, `['name','name']`, `[0,-1]`, `[start:end]`. What
+else the library can do is refused. The library is imported when there is a filter. Pure. Must not
+know where values come from.
+"""
 
 from __future__ import annotations
 
-import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from sagedock.errors import InputError
 
 Select = Callable[[Any], Any]
+Selection = slice | tuple[int, ...]
+"""Places in an array: a range of them, or one after the other."""
 
-_NAME = r"'[^']*'|\"[^\"]*\""
-_STEP = re.compile(
-    rf"""\.(?P<name>[^.\[\]\s*'"]+)
-    | (?P<every>\.\*|\.?\[\s*(?:\*|'\*')\s*\])
-    | \.?\[\s*(?P<names>(?:{_NAME})(?:\s*,\s*(?:{_NAME}))*)\s*\]
-    | \.?\[\s*(?P<start>-?\d+)?\s*:\s*(?P<end>-?\d+)?\s*\]
-    | \.?\[\s*(?P<places>-?\d+(?:\s*,\s*-?\d+)*)\s*\]""",
-    re.VERBOSE,
-)
+_KNOWN = "Known are $, .name, ['name','name'], [0,-1], [start:end] and *."
 
 
 def compiled(path: str) -> Select:
     """A function from a value to what `path` selects of it: one thing itself, several names as an
     object, several places as a list. Raises InputError for a path outside of the subset; the
     function raises InputError for what isn't there."""
-    text = path.strip()
-    steps: list[tuple[Select, bool]] = []
-    place = 1
-    while text.startswith("$") and place < len(text):
-        found = _STEP.match(text, place)
-        if not found:
-            break
-        steps.append(_step(found, path))
-        place = found.end()
-    if not text.startswith("$") or place < len(text):
+    steps = _steps(path)
+    return lambda value: _walk(value, steps, path)
+
+
+def columns(path: str) -> Selection | int:
+    """Which columns of a CSV row `path` selects; an int for one that is no list of its own.
+
+    A row is an array, so only places may be named. Raises InputError for other paths.
+    """
+    from jsonpath_ng import Index, Slice, Wildcard
+
+    steps = _steps(path)
+    if not steps or (len(steps) == 1 and isinstance(steps[0], Wildcard)):
+        return slice(None)
+    if len(steps) > 1 or not isinstance(steps[0], Index | Slice):
         raise InputError(
-            f"JSONPath {path!r}: {text[place:] if text.startswith('$') else text!r} is not known.",
-            hint="Known are $, .name, ['name','name'], [0,-1], [start:end] and *.",
+            f"JSONPath {path!r}: a CSV row has no names, and nothing below its fields.",
+            hint="Only places can be selected of CSV, such as $[0], $[1:] or $[0,-1].",
         )
-    return lambda value: _walk(value, steps)
+    step = steps[0]
+    if isinstance(step, Slice):
+        return slice(step.start, step.end)
+    return step.indices[0] if len(step.indices) == 1 else tuple(step.indices)
 
 
-def _walk(value: Any, steps: list[tuple[Select, bool]]) -> Any:
-    for number, (select, several) in enumerate(steps):
-        value = select(value)
-        if several:
-            rest = steps[number + 1 :]
-            return [_walk(item, rest) for item in value] if rest else value
+def _steps(path: str) -> list[Any]:
+    """The path's steps after `$`, from left to right, as nodes of the library's tree."""
+    from jsonpath_ng import Child, JSONPath, Root
+    from jsonpath_ng.exceptions import JSONPathError
+    from jsonpath_ng.parser import parse
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of operators that are refused here anyway
+            node: JSONPath = parse(path)
+    except JSONPathError as error:
+        raise _unknown(path, str(error)) from error
+    steps: list[Any] = []
+    while isinstance(node, Child):
+        steps.insert(0, node.right)
+        node = node.left
+    if not isinstance(node, Root):
+        raise _unknown(path, "it must begin with $, and .. is none of the operators")
+    for step in steps:
+        _check(step, path)
+    return steps
+
+
+def _check(step: Any, path: str) -> None:
+    from jsonpath_ng import Fields, Index, Slice, Wildcard
+
+    if not isinstance(step, Fields | Index | Slice | Wildcard):
+        raise _unknown(path, f"{step} is none of the operators")
+    if isinstance(step, Slice) and step.step is not None:
+        raise _unknown(path, "a range has no step")
+
+
+def _unknown(path: str, why: str) -> InputError:
+    return InputError(f"JSONPath {path!r} is not known: {why.rstrip('.')}.", hint=_KNOWN)
+
+
+def _walk(value: Any, steps: list[Any], path: str) -> Any:
+    """Each step is the library's to find; what the found values are together is decided here, as
+    the service's own library does."""
+    from jsonpath_ng import Fields, Index
+
+    for number, step in enumerate(steps):
+        found = _found(value, step, path)
+        rest = steps[number + 1 :]
+        if isinstance(step, Fields) and len(step.fields) > 1:
+            names = dict(zip(step.fields, found, strict=True))
+            return {name: _walk(item, rest, path) for name, item in names.items()}
+        if not (isinstance(step, Fields) or (isinstance(step, Index) and len(step.indices) == 1)):
+            return [_walk(item, rest, path) for item in found]
+        (value,) = found
     return value
 
 
-def _step(found: re.Match[str], path: str) -> tuple[Select, bool]:
-    """What one step selects, and whether it selects several values."""
-    parts = found.groupdict()
-    if parts["name"] is not None:
-        return _name(parts["name"], path), False
-    if parts["names"] is not None:
-        return _names([text[1:-1] for text in re.findall(_NAME, parts["names"])], path), False
-    if parts["places"] is not None:
-        return _places([int(text) for text in parts["places"].split(",")], path)
-    if parts["every"] is not None:
-        return (lambda value: _every(value, path)), True
-    cut = slice(*(int(parts[key]) if parts[key] else None for key in ("start", "end")))
-    return (lambda value: _list(value, path)[cut]), True
+def _found(value: Any, step: Any, path: str) -> list[Any]:
+    """What the library finds of one step. Raises InputError where a name or place is missing."""
+    from jsonpath_ng import Fields, Index, Slice
 
-
-def _names(names: list[str], path: str) -> Select:
-    each = {name: _name(name, path) for name in names}
-    if len(names) == 1:
-        return each[names[0]]
-    return lambda value: {name: get(value) for name, get in each.items()}
-
-
-def _places(places: list[int], path: str) -> tuple[Select, bool]:
-    gets = [_place(place, path) for place in places]
-    if len(gets) == 1:
-        return gets[0], False
-    return (lambda value: [get(value) for get in gets]), True
-
-
-def _name(name: str, path: str) -> Select:
-    def get(value: Any) -> Any:
-        if not isinstance(value, dict) or name not in value:
-            raise InputError(f"JSONPath {path!r}: no {name!r} there.")
-        return value[name]
-
-    return get
-
-
-def _place(place: int, path: str) -> Select:
-    def get(value: Any) -> Any:
-        values = _list(value, path)
-        if not -len(values) <= place < len(values):
-            raise InputError(f"JSONPath {path!r}: no place {place} among {len(values)}.")
-        return values[place]
-
-    return get
-
-
-def _every(value: Any, path: str) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else _list(value, path)
-
-
-def _list(value: Any, path: str) -> list[Any]:
-    if not isinstance(value, list):
+    if isinstance(step, Index | Slice) and not isinstance(value, list):
         raise InputError(f"JSONPath {path!r}: a {type(value).__name__} is no array.")
-    return value
+    found = [match.value for match in step.find(value)]
+    if isinstance(step, Fields):
+        missing = [name for name in step.fields if not isinstance(value, dict) or name not in value]
+        if missing:
+            raise InputError(f"JSONPath {path!r}: no {missing[0]!r} there.")
+    elif isinstance(step, Index) and len(found) < len(step.indices):
+        raise InputError(
+            f"JSONPath {path!r}: no place {_missing_place(value, step.indices)} among {len(value)}."
+        )
+    elif not isinstance(value, list | dict):
+        raise InputError(f"JSONPath {path!r}: a {type(value).__name__} is no array.")
+    return found
+
+
+def _missing_place(value: list[Any], places: tuple[int, ...]) -> int:
+    return next(place for place in places if not -len(value) <= place < len(value))

@@ -4,41 +4,42 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sagedock.errors import InputError
-from sagedock.local.transform.jsonpath import compiled
+from sagedock.contract.transform import CSV, media
+from sagedock.errors import InputError, ValidationError
+from sagedock.local.transform import csv_fields
+from sagedock.local.transform.csv_fields import Chooser
+from sagedock.local.transform.jsonpath import Select, columns, compiled
 
-_FIELD = re.compile(r'\s*"(?:[^"]|"")*"[^,]*|[^,]*')
-_CSV = "text/csv"
-_JSON = ("application/json", "application/jsonlines", "application/x-jsonlines")
 _IN, _OUT = "SageMakerInput", "SageMakerOutput"
 _NO_FILTER = {"", "$"}
+_SHOWN = 100
 
 
-def problems(request: Mapping[str, Any]) -> Iterator[str]:
-    """What of a request's DataProcessing can't be done, as texts."""
-    asked = request.get("DataProcessing", {})
-    for key in ("InputFilter", "OutputFilter"):
+def check_paths(request: Mapping[str, Any]) -> None:
+    """Raise ValidationError where a filter is no JSONPath that the service knows (E14)."""
+    ends = (("InputFilter", "TransformInput", "ContentType"),
+            ("OutputFilter", "TransformOutput", "Accept"))  # fmt: skip
+    for key, end, content in ends:
+        path = request.get("DataProcessing", {}).get(key)
+        if path in {None, *_NO_FILTER}:
+            continue
+        is_csv = media(request[end].get(content)) == CSV
         try:
-            compiled(asked.get(key) or "$")
+            (columns if is_csv else compiled)(path)
         except InputError as error:
-            yield f"{key}: {error.message}"
-    processing = Processing(request)
-    source, target = request["TransformInput"], request["TransformOutput"]
-    if not processing.needed:
-        return
-    for key, value in (("ContentType", processing.content), ("Accept", processing.accept)):
-        if value not in (_CSV, *_JSON):
-            yield f"filters and joins of {key} {value!r} ({_CSV} and {', '.join(_JSON)} work)"
-    if source.get("SplitType", "None") not in {"None", "Line"}:
-        yield f"filters and joins with SplitType {source['SplitType']} (None and Line work)"
-    if processing.joins and processing.accept != processing.content:
-        yield "a join where Accept is not ContentType (E14)"
-    if processing.joins and target.get("AssembleWith", "None") != source.get("SplitType", "None"):
-        yield "a join where AssembleWith is not SplitType (E14)"
+            raise ValidationError(f"{key}: {error.message}", hint=error.hint) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A payload, cut into records: lines of CSV as bytes, or JSON values."""
+
+    items: list[Any]
+    quoted: bool = False
 
 
 class Processing:
@@ -46,93 +47,139 @@ class Processing:
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         asked, source = request.get("DataProcessing", {}), request["TransformInput"]
-        self.content = _media(source.get("ContentType", ""))
-        self.accept = _media(request["TransformOutput"].get("Accept", ""))
         self.joins = asked.get("JoinSource", "None") != "None"
-        self._in = asked.get("InputFilter") or "$"
-        self._out = asked.get("OutputFilter") or "$"
-        self._split = source.get("SplitType", "None")
+        content = media(source.get("ContentType"))
+        accept = media(request["TransformOutput"].get("Accept"))
+        self._one = source.get("SplitType", "None") == "None" and content == "application/json"
+        self._in = _filter(asked.get("InputFilter"), content, self._one)
+        self._out = _filter(asked.get("OutputFilter"), accept, self._one)
 
     @property
     def needed(self) -> bool:
         """Whether anything is asked for at all."""
-        return self.joins or not {self._in, self._out} <= _NO_FILTER
+        return self.joins or not (self._in.is_all and self._out.is_all)
 
-    def before(self, body: bytes) -> bytes:
-        """A payload as the model is to see it. Raises InputError naming the record."""
-        if self._in in _NO_FILTER:
-            return body
-        select = compiled(self._in)
-        kept = [select(record) for record in self._records(body, self.content, "input")]
-        return self._written(kept, self.content)
+    @property
+    def filters_input(self) -> bool:
+        """Whether the model sees other bytes than the input's."""
+        return not self._in.is_all
 
-    def after(self, body: bytes, answer: bytes) -> bytes:
-        """An answer as it goes into the output; `body` is the payload before its filter. Raises
-        InputError where a join finds more or fewer answers than records (E9)."""
-        if not self.joins and self._out in _NO_FILTER:
+    @property
+    def filters_output(self) -> bool:
+        """Whether the output holds other bytes than the answers'."""
+        return self.joins or not self._out.is_all
+
+    @property
+    def by_line(self) -> bool:
+        """Whether a record is a line; else it is all of an object."""
+        return not self._one
+
+    def cut(self, body: bytes) -> Records:
+        """A payload's records. Raises InputError naming the record."""
+        return self._in.cut(body, "input")
+
+    def before(self, body: bytes) -> tuple[bytes, Records | None]:
+        """A payload as the model is to see it, and its records if they had to be cut. Raises
+        InputError naming the record."""
+        if self._in.is_all:
+            return body, None
+        records = self.cut(body)
+        return self._in.written(self._in.chosen(records)), records
+
+    def after(self, sent: Records | bytes | None, answer: bytes) -> bytes:
+        """An answer as it goes into the output; `sent` is the payload before its filter, None
+        where nothing is joined. Raises InputError where a join finds more or fewer answers than
+        records (E9)."""
+        if not self.filters_output:
             return answer
-        answers = self._records(answer, self.accept, "answer")
+        answers = self._out.cut(answer, "output from the algorithm")
         if self.joins:
-            sent = self._records(body, self.content, "input")
-            if len(sent) != len(answers):
-                raise InputError(
-                    f"The model gave {len(answers)} answers to {len(sent)} records: a join needs "
-                    f"one each, in order (E9)."
-                )
-            answers = [
-                _joined(one, two, self.content) for one, two in zip(sent, answers, strict=True)
-            ]
-        select = compiled(self._out)
-        return self._written([select(record) for record in answers], self.accept)
+            rows = self.cut(sent) if isinstance(sent, bytes) else sent
+            assert rows is not None
+            answers = self._joined(rows, answers)
+        return self._out.written(self._out.chosen(answers))
 
-    def _records(self, body: bytes, media: str, what: str) -> list[Any]:
+    def _joined(self, rows: Records, answers: Records) -> Records:
+        if len(rows.items) != len(answers.items):
+            raise mismatch(len(rows.items), len(answers.items))
+        return self._in.joined(rows, answers)
+
+
+def mismatch(rows: int, answers: int) -> InputError:
+    """E9."""
+    return InputError(
+        "Fail to join data: mismatched line count between the input and the output: "
+        f"{rows} records, {answers} answers (E9).",
+        hint="A join needs one answer to each record, in order, one a line.",
+    )
+
+
+def _filter(path: str | None, kind: str, one: bool) -> CsvFilter | JsonFilter:
+    if kind == CSV:
+        return CsvFilter(path or "$")
+    return JsonFilter(path or "$", one)
+
+
+class CsvFilter:
+    """Lines of CSV and the columns that `path` selects."""
+
+    def __init__(self, path: str) -> None:
+        self.is_all = path in _NO_FILTER
+        self._chooser = Chooser(slice(None) if self.is_all else columns(path), path)
+
+    def cut(self, body: bytes, what: str) -> Records:
+        return Records(csv_fields.lines(body), b'"' in body)
+
+    def chosen(self, records: Records) -> Records:
+        return Records(self._chooser.of(records.items, quoted=records.quoted))
+
+    def joined(self, rows: Records, answers: Records) -> Records:
+        return Records(csv_fields.joined(rows.items, answers.items), rows.quoted or answers.quoted)
+
+    def written(self, records: Records) -> bytes:
+        return b"\n".join(records.items)
+
+
+class JsonFilter:
+    """JSON values, one a line, or with `one` a single one, and what `path` selects of each."""
+
+    def __init__(self, path: str, one: bool) -> None:
+        self.is_all = path in _NO_FILTER
+        self._one = one
+        self._select: Select = (lambda value: value) if self.is_all else compiled(path)
+
+    def cut(self, body: bytes, what: str) -> Records:
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InputError(f"The {what} is no UTF-8 text: {error}.") from error
-        if media == "application/json" and self._split == "None":
-            return [_json(text, what, 1)]
-        lines = [line for line in re.split(r"\r?\n", text) if line.strip()]
-        if media == _CSV:
-            return [_fields(line) for line in lines]
-        return [_json(line, what, number) for number, line in enumerate(lines, 1)]
+            raise InputError(f"Failed to parse {what} as JSON: no UTF-8 text: {error}.") from error
+        if self._one:
+            return Records([_json(text, what, 1)])
+        lines = filter(str.strip, text.split("\n"))
+        return Records([_json(line, what, number) for number, line in enumerate(lines, 1)])
 
-    def _written(self, records: list[Any], media: str) -> bytes:
-        if media == _CSV:
-            lines = [",".join(one) if isinstance(one, list) else one for one in records]
-        else:
-            lines = [json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in records]
-        return "\n".join(lines).encode()
+    def chosen(self, records: Records) -> Records:
+        return Records([self._select(item) for item in records.items])
 
+    def joined(self, rows: Records, answers: Records) -> Records:
+        """E15."""
+        pairs = zip(rows.items, answers.items, strict=True)
+        return Records([
+            {**row, _OUT: answer} if isinstance(row, dict) else {_IN: row, _OUT: answer}
+            for row, answer in pairs
+        ])  # fmt: skip
 
-def _media(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
-def _fields(line: str) -> list[str]:
-    """A CSV line's fields as they are written, quotes and all: what is kept arrives unchanged."""
-    if '"' not in line:
-        return line.split(",")
-    fields, place = [], 0
-    while place <= len(line):
-        found = _FIELD.match(line, place)
-        assert found  # the second branch matches nothing at all, too
-        fields.append(found.group())
-        place = found.end() + 1
-    return fields
+    def written(self, records: Records) -> bytes:
+        return "\n".join(
+            [json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in records.items]
+        ).encode()
 
 
 def _json(text: str, what: str, number: int) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise InputError(f"{what} record {number} of a payload is not JSON: {error}.") from error
-
-
-def _joined(record: Any, answer: Any, media: str) -> Any:
-    """E15."""
-    if media == _CSV:
-        return [*record, *answer]
-    if isinstance(record, dict):
-        return {**record, _OUT: answer}
-    return {_IN: record, _OUT: answer}
+        shown = text.strip()[:_SHOWN]
+        raise InputError(
+            f"Failed to parse {what} as JSON: record {number} of a payload: {error}: {shown!r}."
+        ) from error

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sagedock.contract.transform import in_flight_problem
 from sagedock.errors import JobFailedError
 
 MEGABYTE = 1 << 20
@@ -33,22 +34,33 @@ class TransformSettings:
 
     @classmethod
     def resolve(cls, request: Mapping[str, Any], container: Mapping[str, Any]) -> TransformSettings:
-        """From a CreateTransformJob request and what /execution-parameters answered."""
+        """From a CreateTransformJob request and what /execution-parameters answered. Raises
+        JobFailedError for an answer of the wrong form, and for too much in flight (E5)."""
         advised = {**_DEFAULTS, **_checked(container)}
         strategy = request.get("BatchStrategy") or _SPELLED[str(advised["BatchStrategy"])]
         client = request.get("ModelClientConfig", {})
-        payload = request.get("MaxPayloadInMB", advised["MaxPayloadInMB"])
+        payload = int(request.get("MaxPayloadInMB", advised["MaxPayloadInMB"]))
+        asked = request.get("MaxConcurrentTransforms", 0)
+        if problem := in_flight_problem(asked, payload):
+            raise JobFailedError(f"ClientError: {problem} (E5).")
         return cls(
-            concurrent=request.get("MaxConcurrentTransforms")
-            or int(advised["MaxConcurrentTransforms"]),
+            concurrent=asked or int(advised["MaxConcurrentTransforms"]) or 1,
             strategy=strategy,
-            payload=int(payload) * MEGABYTE,
+            payload=payload * MEGABYTE,
             split=request["TransformInput"].get("SplitType", "None"),
             assemble=request["TransformOutput"].get("AssembleWith", "None"),
             content_type=request["TransformInput"].get("ContentType"),
             accept=request["TransformOutput"].get("Accept"),
             timeout=client.get("InvocationsTimeoutInSeconds", 600),
             retries=client.get("InvocationsMaxRetries", 3),
+        )
+
+    def __str__(self) -> str:
+        """As the service's log tells it."""
+        word = {api: word for word, api in _SPELLED.items()}[self.strategy]
+        return (
+            f"MaxConcurrentTransforms={self.concurrent}, "
+            f"MaxPayloadInMB={self.payload // MEGABYTE}, BatchStrategy={word}"
         )
 
 
