@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ISOLATED = "sagedock-isolated"
-"""A network that leads nowhere: this machine reaches its containers, they reach nothing."""
+"""A network that leads nowhere: this machine reaches its containers, they reach nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,8 @@ ROLE = "arn:aws:iam::000000000000:role/Any"
 class Hosting:
     """A local SageMaker and its runtime; `close` deletes the endpoints made here."""
 
+    role = ROLE
+
     def __init__(
         self, settings: LocalSettings, image: str, docker_cli: Callable[..., object]
     ) -> None:
@@ -31,11 +33,20 @@ class Hosting:
 
     def model(self, name: str, handler: str, **request: object) -> None:
         """A model whose inference.py is `handler`."""
-        self.handlers[name] = textwrap.dedent(handler).encode()
+        self.handlers[name] = self.code(handler)
         container = self.container(name, {"code/inference.py": self.handlers[name]})
         self.client.create_model(
             ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE, **request
         )
+
+    @staticmethod
+    def code(handler: str) -> bytes:
+        """A handler written in a test, as a file."""
+        return textwrap.dedent(handler).encode()
+
+    def put(self, uri: str, content: bytes) -> None:
+        """An object."""
+        self.client.store.put(S3Uri.parse(uri), content)
 
     def container(self, name: str, files: Mapping[str, bytes], **more: object) -> dict[str, object]:
         """The container of a model that holds `files`, put into the store."""
@@ -50,7 +61,7 @@ class Hosting:
                 entry = tarfile.TarInfo(path)
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
-        self.client.store.put(S3Uri("models", f"{name}/model.tar.gz"), buffer.getvalue())
+        self.put(f"s3://models/{name}/model.tar.gz", buffer.getvalue())
 
     def config(self, name: str, models: Mapping[str, float], **settings: object) -> None:
         """An endpoint configuration of a variant for each model, by weight; `settings` are the
