@@ -1,11 +1,14 @@
 """A bounded load on one address: so many requests over so many connections, and every answer.
 
-Must not know what answers. Requests and answers are bytes; an answer is kept by its request.
+One thread, sockets and epoll and nothing else, so that what asks takes little of the machine from
+what answers. Must not know what answers. Requests and answers are bytes; an answer is kept by its
+request.
 """
 
 from __future__ import annotations
 
-import asyncio
+import select
+import socket
 import time
 from dataclasses import dataclass
 
@@ -20,46 +23,27 @@ class Result:
     failures: int
 
 
-class _Client(asyncio.Protocol):
-    def __init__(self, load: _Load) -> None:
-        self._load = load
-        self._buffer = b""
-        self._number: int | None = None
+class _Client:
+    """One connection: a request, its whole answer, the next request."""
 
-    def connection_made(self, transport) -> None:
-        self._transport = transport
-        self._next()
+    __slots__ = ("buffer", "number", "socket", "start", "unsent")
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """A server without keep-alive closes after each answer; one that breaks off has failed."""
-        if self._number is not None:
-            self._load.lost()
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.socket = socket.create_connection(address, timeout=10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
+        self.buffer = b""
+        self.unsent = memoryview(b"")
+        self.number = -1
+        self.start = 0.0
 
-    def _next(self) -> None:
-        self._number = self._load.take()
-        if self._number is None:
-            self._transport.close()
-            return
-        self._start = time.perf_counter()
-        self._transport.write(self._load.requests[self._number])
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, mark, rest = self._buffer.partition(b"\r\n\r\n")
-        if not mark:
-            return
-        lower = head.lower()
-        length = int(lower.partition(b"content-length:")[2].partition(b"\r")[0])
-        if len(rest) < length:
-            return
-        self._load.done(self._number, head, rest, time.perf_counter() - self._start)
-        self._buffer = b""
-        self._number = None
-        if b"connection: close" in lower:
-            self._transport.close()
-            self._load.reconnect()
-        else:
-            self._next()
+    def send(self) -> bool:
+        """Whether all of the request has gone out."""
+        try:
+            self.unsent = self.unsent[self.socket.send(self.unsent) :]
+        except BlockingIOError:
+            return False
+        return not self.unsent
 
 
 class _Load:
@@ -69,55 +53,75 @@ class _Load:
             b"Accept: text/csv\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
             for body in bodies
         ]
+        self._address = address
+        self._poll = select.epoll()
+        self._clients: dict[int, _Client] = {}
         self._left = self._wanted = count
         self.latencies: list[float] = []
         self.answers: dict[int, bytes] = {}
         self.failures = 0
-        self._address = address
-        self._tasks: set[asyncio.Task] = set()
-        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def reconnect(self) -> None:
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(loop.create_connection(lambda: _Client(self), *self._address))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def run(self, connections: int, limit: float) -> None:
+        for _ in range(min(connections, self._wanted)):
+            self._connect()
+        end = time.perf_counter() + limit
+        while len(self.latencies) < self._wanted:
+            for descriptor, _ in self._poll.poll(1):
+                client = self._clients[descriptor]
+                if client.unsent:
+                    self._send(client)
+                else:
+                    self._read(client)
+            if time.perf_counter() > end:
+                raise TimeoutError(f"{len(self.latencies)} of {self._wanted} answers in {limit} s")
+        for client in self._clients.values():
+            client.socket.close()
 
-    def lost(self) -> None:
-        self.failures += 1
-        if not self.finished.done():
-            self.finished.set_exception(ConnectionError("a connection broke during a request"))
+    def _connect(self) -> None:
+        client = _Client(self._address)
+        self._clients[client.socket.fileno()] = client
+        self._poll.register(client.socket, select.EPOLLIN)
+        self._next(client)
 
-    def take(self) -> int | None:
+    def _next(self, client: _Client) -> None:
         if self._left <= 0:
-            return None
+            return
         self._left -= 1
-        return self._left % len(self.requests)
+        client.number = self._left % len(self.requests)
+        client.unsent = memoryview(self.requests[client.number])
+        client.start = time.perf_counter()
+        if not client.send():
+            self._poll.modify(client.socket, select.EPOLLOUT)
 
-    def done(self, number: int, head: bytes, body: bytes, seconds: float) -> None:
-        self.latencies.append(seconds)
-        if b" 200 " in head[:15]:
-            self.answers[number] = body
+    def _send(self, client: _Client) -> None:
+        if client.send():
+            self._poll.modify(client.socket, select.EPOLLIN)
+
+    def _read(self, client: _Client) -> None:
+        data = client.socket.recv(1 << 18)
+        if not data:
+            raise ConnectionError("a connection broke during a request")
+        client.buffer += data
+        head, mark, rest = client.buffer.partition(b"\r\n\r\n")
+        if not mark:
+            return
+        lower = head.lower()
+        length = int(lower.partition(b"content-length:")[2].partition(b"\r")[0])
+        if len(rest) < length:
+            return
+        self.latencies.append(time.perf_counter() - client.start)
+        if head.startswith(b"HTTP/1.1 200"):
+            self.answers[client.number] = rest
         else:
             self.failures += 1
-        if len(self.latencies) == self._wanted:
-            self.finished.set_result(None)
-
-
-async def _run(
-    address: tuple[str, int], bodies: list[bytes], connections: int, count: int, limit: float
-) -> Result:
-    load = _Load(address, bodies, count)
-    start = time.perf_counter()
-    for _ in range(connections):
-        load.reconnect()
-    await asyncio.wait_for(load.finished, limit)
-    return Result(
-        seconds=time.perf_counter() - start,
-        latencies=sorted(load.latencies),
-        answers=load.answers,
-        failures=load.failures,
-    )
+        client.buffer = b""
+        if b"connection: close" in lower:
+            self._poll.unregister(client.socket)
+            del self._clients[client.socket.fileno()]
+            client.socket.close()
+            self._connect()
+        else:
+            self._next(client)
 
 
 def run(
@@ -129,6 +133,12 @@ def run(
     limit: float = 60,
 ) -> Result:
     """Asks `count` requests, ends after `limit` seconds whatever happens."""
-    import uvloop
-
-    return uvloop.run(_run(address, bodies, connections, count, limit))
+    load = _Load(address, bodies, count)
+    start = time.perf_counter()
+    load.run(connections, limit)
+    return Result(
+        seconds=time.perf_counter() - start,
+        latencies=sorted(load.latencies),
+        answers=load.answers,
+        failures=load.failures,
+    )

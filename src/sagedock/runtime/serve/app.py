@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from sagedock.runtime.serve.answers import Answer
-from sagedock.runtime.serve.batching import Joiner
+from sagedock.runtime.serve.batching import Done, Joiner
 from sagedock.runtime.serve.builtin import Builtin
 from sagedock.runtime.serve.metrics import Counters, Slot
-from sagedock.runtime.serve.problems import Refusal
+from sagedock.runtime.serve.problems import Refusal, failure
 from sagedock.runtime.serve.settings import MEGABYTE, Settings
 
 Scope = dict[str, Any]
@@ -39,10 +37,24 @@ class Service(Protocol):
 class BuiltinService:
     """A model without code: single rows on the loop, the rest in one thread."""
 
-    def __init__(self, builtin: Builtin, slot: Slot, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, builtin: Builtin, slot: Slot, pool: ThreadPoolExecutor, *, limit: int
+    ) -> None:
         self._builtin = builtin
         self._joiner = Joiner(builtin.many, slot) if builtin.inline else None
         self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self.limit = limit or _LARGE
+        self.accepts = builtin.agreed
+
+    def submit(self, body: bytes, content_type: str, accept: str, done: Done) -> None:
+        """A plain request of a lane; `accept` is what `accepts` told."""
+        if self._joiner is not None and len(body) < MEGABYTE:
+            row = self._builtin.single(body, content_type)
+            if row is not None:
+                self._joiner.add(row, accept, done)
+                return
+        self._run(body, content_type, accept).add_done_callback(lambda found: _tell(found, done))
 
     async def answer(self, body: bytes, headers: dict[bytes, bytes]) -> Answer:
         content_type = headers.get(b"content-type", b"").decode("latin-1")
@@ -51,11 +63,29 @@ class BuiltinService:
             row = self._builtin.single(body, content_type)
             if row is not None:
                 chosen = self._builtin.accepted(accept)
-                return Answer(content_type=chosen, body=await self._joiner.add(row, chosen))
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
+                return Answer(content_type=chosen, body=await self._joiner.answer(row, chosen))
+        return await self._run(body, content_type, accept)
+
+    def _run(self, body: bytes, content_type: str, accept: str) -> asyncio.Future[Answer]:
+        return self._loop.run_in_executor(
             self._pool, self._builtin.answer, body, content_type, accept
         )
+
+
+_LARGE = 64 * MEGABYTE
+"""Without a limit: what is longer isn't gathered by a lane."""
+
+
+def _tell(found: asyncio.Future[Answer], done: Done) -> None:
+    if found.cancelled():
+        return  # the worker ends
+    error = found.exception()
+    if isinstance(error, Exception):
+        done(error)
+    elif error is not None:
+        raise error
+    else:
+        done(found.result().body)
 
 
 class App:
@@ -232,11 +262,3 @@ async def respond(
 
 async def refuse(send: Send, refusal: Refusal) -> None:
     await respond(send, refusal.status, _JSON, refusal.body())
-
-
-def failure(error: BaseException) -> Refusal:
-    """500 with the error's message; its traceback goes to the log, not to the caller (D3.11)."""
-    traceback.print_exception(error, file=sys.stderr)
-    sys.stderr.flush()
-    words = str(error).strip() or type(error).__name__
-    return Refusal(500, words[:1024], type=type(error).__name__)

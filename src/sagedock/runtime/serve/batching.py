@@ -13,9 +13,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from sagedock.runtime.serve.metrics import Slot
-from sagedock.runtime.serve.problems import Refusal
 
-Predict = Callable[[Sequence[bytes], Sequence[str]], list[bytes | Refusal]]
+Predict = Callable[[Sequence[bytes], Sequence[str]], Sequence[bytes | Exception]]
+Done = Callable[[bytes | Exception], None]
 MOST = 1024
 """Rows of one prediction, so that a ping is never far behind."""
 
@@ -28,20 +28,33 @@ class Joiner:
         self._slot = slot
         self._rows: list[bytes] = []
         self._accepts: list[str] = []
-        self._waiting: list[asyncio.Future[bytes]] = []
+        self._waiting: list[Done] = []
         self._loop = asyncio.get_running_loop()
 
-    def add(self, row: bytes, accept: str) -> asyncio.Future[bytes]:
-        """The answer's body, or a Refusal raised, when awaited."""
-        future: asyncio.Future[bytes] = self._loop.create_future()
+    def add(self, row: bytes, accept: str, done: Done) -> None:
+        """`done` is called with the answer's body or with what went wrong, a Refusal or not."""
         if not self._rows:
             self._loop.call_soon(self._flush)
         self._rows.append(row)
         self._accepts.append(accept)
-        self._waiting.append(future)
+        self._waiting.append(done)
         if len(self._rows) >= MOST:
             self._flush()
-        return future
+
+    async def answer(self, row: bytes, accept: str) -> bytes:
+        """The same, awaited."""
+        future: asyncio.Future[bytes] = self._loop.create_future()
+
+        def done(answer: bytes | Exception) -> None:
+            if future.done():
+                return  # the caller has gone
+            if isinstance(answer, bytes):
+                future.set_result(answer)
+            else:
+                future.set_exception(answer)
+
+        self.add(row, accept, done)
+        return await future
 
     def _flush(self) -> None:
         rows, accepts, waiting = self._rows, self._accepts, self._waiting
@@ -52,18 +65,6 @@ class Joiner:
         try:
             answers = self._predict(rows, accepts)
         except Exception as error:
-            _fail(waiting, error)
-            return
-        for future, answer in zip(waiting, answers, strict=True):
-            if future.done():
-                continue  # the caller has gone
-            if isinstance(answer, Refusal):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
-
-
-def _fail(waiting: Sequence[asyncio.Future[bytes]], error: Exception) -> None:
-    for future in waiting:
-        if not future.done():
-            future.set_exception(error)
+            answers = [error] * len(rows)
+        for done, answer in zip(waiting, answers, strict=True):
+            done(answer)

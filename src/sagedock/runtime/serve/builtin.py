@@ -74,6 +74,11 @@ class Builtin:
                 self._negotiated[accept] = found
         return found
 
+    def agreed(self, content_type: str, accept: str) -> str:
+        """`accepted`, for a body whose type is served. Raises Refusal 406 or 415."""
+        kind_of(content_type)
+        return self.accepted(accept)
+
     def single(self, body: bytes, content_type: str) -> bytes | None:
         """The row of a CSV body with one plain row; None for all that goes the long way."""
         if content_type not in ("text/csv", "") and kind_of(content_type) != CSV:
@@ -88,9 +93,9 @@ class Builtin:
             table = self._bodies.table(body, kind)
             return Answer(content_type=chosen, body=self._encoded(table, chosen))
 
-    def many(self, rows: Sequence[bytes], accepts: Sequence[str]) -> list[bytes | Refusal]:
+    def many(self, rows: Sequence[bytes], accepts: Sequence[str]) -> Sequence[bytes | Exception]:
         """Answers to rows that `single` let through, predicted in one call. A row that fails gets
-        its own refusal, and the others theirs as if they had been alone."""
+        its own error, and the others theirs as if they had been alone."""
         table = self._rows.joined(rows)
         if table is not None:
             try:
@@ -100,15 +105,15 @@ class Builtin:
                     raise
         return [self._alone(row, accept) for row, accept in zip(rows, accepts, strict=True)]
 
-    def _alone(self, row: bytes, accept: str) -> bytes | Refusal:
+    def _alone(self, row: bytes, accept: str) -> bytes | Exception:
         try:
             return self._encoded(self._rows.table(row), accept)
-        except Refusal as refusal:
-            return refusal
+        except Exception as error:
+            return error
 
-    def _each(self, predictions: Any, accepts: Sequence[str]) -> list[bytes | Refusal]:
-        if all(accept == CSV for accept in accepts):
-            return list(answers.csv_lines(predictions))
+    def _each(self, predictions: Any, accepts: Sequence[str]) -> Sequence[bytes]:
+        if accepts.count(CSV) == len(accepts):
+            return answers.csv_lines(predictions)
         return [answers.encode(predictions[i : i + 1], accept) for i, accept in enumerate(accepts)]
 
     def _encoded(self, table: Any, accept: str) -> bytes:

@@ -30,6 +30,7 @@ _SERVER = (
     "uvicorn.lifespan.off",
     "uvicorn.protocols.http.httptools_impl",
     "sagedock.runtime.serve.app",
+    "sagedock.runtime.serve.lane",
 )
 _LEARN = ("joblib", "sklearn.ensemble")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

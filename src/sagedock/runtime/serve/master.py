@@ -159,6 +159,7 @@ class Master:
             worker = self._workers.pop(pid, None)
             if worker is not None:
                 worker.line.close()
+                self._counters.slot(worker.number).leave()
                 self._ended(worker, os.waitstatus_to_exitcode(status))
 
     def _ended(self, worker: _Worker, code: int) -> None:

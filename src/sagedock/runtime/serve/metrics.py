@@ -14,7 +14,9 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 
 _CLASSES = ("2xx", "4xx", "5xx")
 _ROWS, _BATCHES, _SECONDS = 3, 4, 5  # after the three status classes; seconds in microseconds
-_BUCKETS = 6
+_OPEN = 6
+"""Connections of a worker that serves, and one; 0 for a worker that doesn't."""
+_BUCKETS = 7
 SLOT = _BUCKETS + len(BOUNDS) + 1
 
 
@@ -26,7 +28,7 @@ class Counters:
         self._cells = memoryview(mmap.mmap(-1, 8 * (SLOT * workers + 2))).cast("Q")
 
     def slot(self, worker: int) -> Slot:
-        return Slot(self._cells[worker * SLOT : (worker + 1) * SLOT])
+        return Slot(self._cells, worker, self._workers)
 
     def set_alive(self, workers: int) -> None:
         self._cells[-2] = workers
@@ -47,6 +49,11 @@ class Counters:
         lines += _histogram(total)
         lines += _counter("sagedock_worker_restarts_total", self._cells[-1])
         lines += ["# TYPE sagedock_workers gauge", f"sagedock_workers {self._cells[-2]}"]
+        lines += ["# TYPE sagedock_connections gauge"]
+        lines += [
+            f'sagedock_connections{{worker="{number}"}} {max(count - 1, 0)}'
+            for number, count in enumerate(self._cells[_OPEN : SLOT * self._workers : SLOT])
+        ]
         return "\n".join(lines) + "\n"
 
 
@@ -64,10 +71,22 @@ def _histogram(total: list[int]) -> list[str]:
 
 
 class Slot:
-    """One worker's counters; only that worker writes them."""
+    """One worker's counters; only that worker writes them (and the master, once it has ended)."""
 
-    def __init__(self, cells: memoryview) -> None:
-        self._cells = cells
+    def __init__(self, cells: memoryview, worker: int, workers: int) -> None:
+        self._cells = cells[worker * SLOT : (worker + 1) * SLOT]
+        self._all_open = cells[_OPEN : SLOT * workers : SLOT]
+
+    def open_connections(self, count: int) -> None:
+        self._cells[_OPEN] = count + 1
+
+    def leave(self) -> None:
+        """The worker takes no connections any more."""
+        self._cells[_OPEN] = 0
+
+    def is_least_loaded(self) -> bool:
+        """Whether no worker that serves has fewer connections."""
+        return self._cells[_OPEN] <= min((n for n in self._all_open if n), default=0)
 
     def answered(self, status: int, seconds: float) -> None:
         cells = self._cells

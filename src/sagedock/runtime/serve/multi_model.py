@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from sagedock.runtime.serve import memory, proxy
-from sagedock.runtime.serve.app import Receive, Scope, Send, failure, refuse, respond
-from sagedock.runtime.serve.problems import Refusal
+from sagedock.runtime.serve.app import Receive, Scope, Send, refuse, respond
+from sagedock.runtime.serve.problems import Refusal, failure
 from sagedock.runtime.serve.settings import Settings
 from sagedock.runtime.serve.worker import GO, READY, http_server
 

@@ -6,6 +6,8 @@ Must not know HTTP servers or models.
 from __future__ import annotations
 
 import json
+import sys
+import traceback
 from typing import Any
 
 from sagedock.errors import SagedockError
@@ -37,3 +39,11 @@ def bad_value(message: str, *, row: int, column: int | None = None) -> Refusal:
     """400 for a value; `row` and `column` count from 1 as a person does."""
     facts = {"row": row} if column is None else {"row": row, "column": column}
     return Refusal(400, message, **facts)
+
+
+def failure(error: BaseException) -> Refusal:
+    """500 with the error's message; its traceback goes to the log, not to the caller (D3.11)."""
+    traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.flush()
+    words = str(error).strip() or type(error).__name__
+    return Refusal(500, words[:1024], type=type(error).__name__)

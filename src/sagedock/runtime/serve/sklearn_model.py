@@ -2,7 +2,8 @@
 
 A forest's `predict` spends its time on checks and on a thread pool for each call: 4.6 ms for one
 row. Adding up what the trees say, in the same order and with the same numbers, gives bit for bit
-the same answer in 0.3 ms. Only for classes whose code is known to do just that.
+the same answer in 0.3 ms, and with all trees asked in one call (`one_tree`) in 0.03. Only for
+classes whose code is known to do just that.
 
 Must not know HTTP.
 """
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sagedock.runtime.serve.one_tree import MOST_ROWS, OneTree
 from sagedock.runtime.serve.problems import ModelLoadError
 
 SUFFIXES = (".joblib", ".pkl", ".pickle")
@@ -113,6 +115,8 @@ class Forest:
         self._trees = [tree.tree_ for tree in model.estimators_]
         self._classes = getattr(model, "classes_", None)
         self._width = int(model.n_classes_) if self._classes is not None else 1
+        few = OneTree.fits(self._trees)
+        self._one = OneTree(self._trees, int(model.n_features_in_)) if few else None
 
     @staticmethod
     def fits(model: Any) -> bool:
@@ -138,10 +142,14 @@ class Forest:
     def _mean(self, table: Any) -> Any:
         import numpy as np
 
-        total: Any = np.zeros((len(table), self._width), np.float64)
-        for tree in self._trees:
-            # (rows, classes) from a classifier's tree, (rows, 1) or (rows,) from a regressor's
-            total += tree.predict(table).reshape(len(table), -1)[:, : self._width]
+        if self._one is not None and len(table) <= MOST_ROWS:
+            # One after the other, as the loop below adds: a sum over an axis may add in pairs.
+            total: Any = np.add.accumulate(self._one.leaves(table)[:, :, : self._width])[-1]
+        else:
+            total = np.zeros((len(table), self._width), np.float64)
+            for tree in self._trees:
+                # (rows, classes) from a classifier's tree, (rows, 1) or (rows,) from a regressor's
+                total += tree.predict(table).reshape(len(table), -1)[:, : self._width]
         total /= len(self._trees)
         return total
 

@@ -11,13 +11,15 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from sagedock.errors import SagedockError
 from sagedock.runtime.serve import discovery
-from sagedock.runtime.serve.metrics import Counters
+from sagedock.runtime.serve.accepting import Acceptor, Open
+from sagedock.runtime.serve.metrics import Counters, Slot
 from sagedock.runtime.serve.settings import Settings
 
 RECYCLE = 75
@@ -87,24 +89,52 @@ async def _main(
     from sagedock.runtime.serve.builtin import Builtin
 
     slot = counters.slot(place.number)
-    service = BuiltinService(prepared, slot, pool) if isinstance(prepared, Builtin) else prepared
-    codes = [0]
+    service: Any = prepared
+    if isinstance(prepared, Builtin):
+        service = BuiltinService(prepared, slot, pool, limit=settings.max_payload)
+    code = 0
+
+    def stop() -> None:
+        server.should_exit = True
+        acceptor.close()
 
     def recycle() -> None:
         # Its one thread is taken: whoever connects now had better meet a sibling.
-        codes[0] = RECYCLE
-        server.should_exit = True
-        for one in server.servers:
-            one.close()
+        nonlocal code
+        code = RECYCLE
+        stop()
 
-    app = App(service, settings, counters, slot, on_timeout=recycle)
-    server = http_server(app)
+    server = http_server(App(service, settings, counters, slot, on_timeout=recycle))
+    server.server_state.connections = connections = Open(slot)
+    plain = isinstance(service, BuiltinService) and not settings.timeout
+    made = _protocols(server, service if plain else None, slot)
+    acceptor = Acceptor(place.listener, made, connections, slot)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, server)
-    watcher = asyncio.ensure_future(_watch(place.line, server))
-    await server._serve([place.listener])
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    watcher = asyncio.ensure_future(_watch(place.line, stop))
+    acceptor.start()
+    await server._serve([])
     watcher.cancel()
-    return codes[0]
+    return code
+
+
+def _protocols(server: Any, plain: Any, slot: Slot) -> Callable[[], Any]:
+    """What makes a connection's protocol: uvicorn's, or, where the service answers plain requests,
+    a lane that falls back on it."""
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    from sagedock.runtime.serve.lane import Heads, Lane
+
+    server.config.load()
+    state, loop = server.server_state, asyncio.get_running_loop()
+
+    def whole() -> Any:
+        return HttpToolsProtocol(server.config, state, {}, _loop=loop)
+
+    if plain is None:
+        return whole
+    heads = Heads(plain)
+    return lambda: Lane(heads, plain, slot, state.connections, whole)
 
 
 def http_server(app: Any) -> Any:
@@ -129,16 +159,12 @@ def http_server(app: Any) -> Any:
     return uvicorn.Server(config)
 
 
-def _stop(server: Any) -> None:
-    server.should_exit = True
-
-
-async def _watch(line: socket.socket, server: Any) -> None:
+async def _watch(line: socket.socket, stop: Callable[[], None]) -> None:
     """A master that is killed leaves no workers behind."""
     line.setblocking(False)
     while await asyncio.get_running_loop().sock_recv(line, 1):
         pass
-    _stop(server)
+    stop()
 
 
 def leave(code: int) -> None:

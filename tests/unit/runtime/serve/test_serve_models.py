@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sagedock.contract.paths import MLPaths
 from sagedock.runtime.serve import discovery, settings, sklearn_model, xgboost_model
 from sagedock.runtime.serve.builtin import Builtin
+from sagedock.runtime.serve.one_tree import MOST_NODES, OneTree
 from sagedock.runtime.serve.problems import ModelLoadError, Refusal
 from sagedock.runtime.serve.sklearn_model import Estimator, Forest
 
@@ -32,7 +33,7 @@ def read(folder, **environ):
 
 @pytest.mark.parametrize("kind", [RandomForestClassifier, ExtraTreesClassifier])
 @pytest.mark.parametrize("labels", [Y, WORDS, Y % 2])
-@pytest.mark.parametrize("rows", [1, 7, 300])
+@pytest.mark.parametrize("rows", [1, 7, 64, 65, 300])
 def test_classifying_forests_bit_for_bit(kind, labels, rows):
     model = kind(23, random_state=0).fit(X, labels)
     forest, table = Estimator(model), X[:rows].astype(np.float32)
@@ -42,11 +43,34 @@ def test_classifying_forests_bit_for_bit(kind, labels, rows):
 
 
 @pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesRegressor])
-def test_regressing_forests_bit_for_bit(kind):
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_regressing_forests_bit_for_bit(kind, rows):
     model = kind(23, random_state=0).fit(XR, YR)
-    table = XR.astype(np.float32)
+    table = XR[:rows].astype(np.float32)
     assert Forest.fits(model)
     np.testing.assert_array_equal(Estimator(model).predict(table), model.predict(table))
+
+
+@pytest.mark.parametrize("trees", [1, 2, 3, 4, 100])
+@pytest.mark.parametrize("depth", [None, 1])
+def test_trees_as_one_bit_for_bit(trees, depth):
+    model = RandomForestRegressor(trees, max_depth=depth, random_state=0).fit(XR, YR)
+    one = Estimator(model)
+    for at in range(50):
+        row = XR[at : at + 1].astype(np.float32)
+        np.testing.assert_array_equal(one.predict(row), model.predict(row))
+
+
+def test_trees_that_are_one_leaf():
+    model = RandomForestClassifier(5, random_state=0).fit(X, np.zeros(len(X)))
+    np.testing.assert_array_equal(Estimator(model).predict(X[:3].astype(np.float32)), np.zeros(3))
+
+
+def test_large_forests_are_not_copied():
+    class Large:
+        node_count = MOST_NODES
+
+    assert not OneTree.fits([Large(), Large()])
 
 
 def test_other_models_go_their_own_way():
