@@ -16,6 +16,7 @@ from sagedock import __version__
 COMMANDS = {
     "train": "Run a training job in your image, with your data.",
     "process": "Run a script as a processing job.",
+    "transform": "Send data through a model in batches.",
     "jobs": "List jobs, newest first.",
     "describe": "Show everything known of a job.",
     "logs": "Show a job's log, as it grows if you like.",

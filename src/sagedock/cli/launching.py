@@ -1,4 +1,4 @@
-"""What `train` and `process` do alike: plan, launch, watch, and say what became of the job.
+"""What `train`, `process` and `transform` do alike: plan, launch, watch, and say how it ended.
 
 Must not know how requests are made: a function that makes one is passed in.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _MANNER = ("detach", "quiet", "dry_run", "as_json")
 Prepare = Callable[["Session"], tuple[requests.Request, list["Upload"]]]
+Ready = Callable[["Session", str], AbstractContextManager[None]]
+"""What has to be there when the job of that name starts, made in its `with` block."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,9 @@ class Launch:
         return f"{self.kind.capitalize()}JobName"
 
 
-def launch(kind: Kind, options: Mapping[str, Any], prepare: Prepare) -> None:
+def launch(
+    kind: Kind, options: Mapping[str, Any], prepare: Prepare, *, ready: Ready | None = None
+) -> None:
     """Do with the job what the options of `options.job_options` ask for."""
     context = click.get_current_context()
     manner = {name: options[name] for name in _MANNER}
@@ -64,12 +69,12 @@ def launch(kind: Kind, options: Mapping[str, Any], prepare: Prepare) -> None:
         _refuse_beside_request(context)
         document = _read_request(what, options["request"])
         prepare = lambda session: (_with_buckets(session, document), [])  # noqa: E731
-    elif not options["image"]:
+    elif kind is not Kind.TRANSFORM and not options["image"]:
         context.fail("Missing option '--image': the image to run, such as sagedock/training.")
     if what.dry_run:
         _plan(what, prepare)
     else:
-        _run(what, prepare)
+        _run(what, prepare, ready or (lambda session, name: nullcontext()))
 
 
 def _plan(what: Launch, prepare: Prepare) -> None:
@@ -79,18 +84,21 @@ def _plan(what: Launch, prepare: Prepare) -> None:
     click.echo(as_text(request))
 
 
-def _run(what: Launch, prepare: Prepare) -> None:
+def _run(what: Launch, prepare: Prepare, ready: Ready) -> None:
     show = show_on(sys.stderr if what.as_json else sys.stdout, quiet=what.quiet)
     with open_session(what.data, show) as session:
         request, uploads = prepare(session)
+        requests.validate(what.operation, request)
         job = LaunchedJob(session, what.kind, request[what.name_member])
         if what.detach:
-            session.start(what.kind, request, uploads, wait=False)
+            with ready(session, job.name):
+                session.start(what.kind, request, uploads, wait=False)
             _say_started(what, job)
             return
         try:
             with show:
-                session.start(what.kind, request, uploads, wait=True)
+                with ready(session, job.name):
+                    session.start(what.kind, request, uploads, wait=True)
                 session.attend(what.kind, job.name, logs=True)
         except KeyboardInterrupt:
             _say_interrupted(what, session, job)
@@ -167,7 +175,10 @@ def _read_request(what: Launch, stream: Any) -> requests.Request:
 
 def _with_buckets(session: Session, request: requests.Request) -> requests.Request:
     """Buckets that results go to are made if missing, as for a job described by options."""
-    targets = [request.get("OutputDataConfig", {}).get("S3OutputPath")]
+    targets = [
+        request.get(member, {}).get("S3OutputPath")
+        for member in ("OutputDataConfig", "TransformOutput")
+    ]
     for item in request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
         targets.append(item.get("S3Output", {}).get("S3Uri"))
     for uri in filter(None, targets):

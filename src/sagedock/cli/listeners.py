@@ -115,6 +115,10 @@ class TerminalShow(PlainShow):
         entered = job.state.transitions[-1]
         self._text = f"{entered.status} - {_AGAIN if entered.status == _STOPPING else job.name}"
 
+    def progress(self, text: str) -> None:
+        """The moving line says this, too."""
+        self._text = f"Transform - {text}"
+
     def _write(self, text: str) -> None:
         with self._lock:
             self._put(f"{_CLEAR}{harmless(text, colour=self._colour)}\n{self._line()}")

@@ -40,7 +40,7 @@ KIND = click.option(
     help="Only jobs of this kind.",
 )
 
-_JOB = (
+_NAMED = (
     click.option("--name", "--job-name", "job_name", metavar="NAME",
                  help="Name of the job.  [default: from the image and the time]"),
     click.option("--base-job-name", metavar="BASE", help="Job name up to the time in it."),
@@ -48,13 +48,16 @@ _JOB = (
     click.option("--instance-type", metavar="TYPE", help="Such as ml.m5.xlarge, or local."),
     click.option("--instance-count", type=click.IntRange(min=1), default=1, show_default=True,
                  help="Number of hosts."),
-    click.option("--max-run", type=click.IntRange(min=1), metavar="SECONDS",
-                 help="Stop the job after that time."),
-    pairs("-e", "--environment", form="NAME=VALUE", example="LEVEL=debug",
+)  # fmt: skip
+_MAX_RUN = click.option("--max-run", type=click.IntRange(min=1), metavar="SECONDS",
+                        help="Stop the job after that time.")  # fmt: skip
+_MARKED = (
+    pairs("-e", "--environment", "--env", "environment", form="NAME=VALUE", example="LEVEL=debug",
           text="Variable in the container. Repeatable."),
     pairs("--tag", form="NAME=VALUE", example="team=churn", text="Tag of the job. Repeatable."),
-    click.option("--network-isolation", is_flag=True, help="No network in the container."),
 )  # fmt: skip
+_ISOLATION = click.option("--network-isolation", is_flag=True,
+                          help="No network in the container.")  # fmt: skip
 _MANNER = (
     click.option("-d", "--detach", is_flag=True,
                  help="Print the job's name and return; the job runs by itself."),
@@ -71,6 +74,19 @@ _MANNER = (
 
 def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What training and processing jobs have in common, and how a job is launched."""
-    for option in reversed((*_JOB, *_MANNER)):
-        function = option(function)
-    return function
+    return with_options(*_NAMED, _MAX_RUN, *_MARKED, _ISOLATION, *_MANNER)(function)
+
+
+TRANSFORM = (*_NAMED, *_MARKED, *_MANNER)
+"""The same of transform jobs, which have no limit of time; isolation is the model's."""
+
+
+def with_options(*options: Decorator) -> Decorator:
+    """All of them, in this order in the help."""
+
+    def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorated

@@ -10,6 +10,7 @@ from sagedock.errors import UsageError
 from sagedock.launch.job import LaunchedJob
 from sagedock.launch.session import Session
 from sagedock.local.records import Kind
+from sagedock.local.transform.processing import check_paths
 from sagedock.store.uri import S3Uri
 
 
@@ -70,6 +71,33 @@ class Transformer:
         With `wait` the job is over when this returns: JobFailedError if it Failed, Ctrl-C stops
         it. Without, a process of its own runs it.
         """
+        request = self.prepare(
+            data, data_type, content_type, compression_type, split_type, job_name, input_filter,
+            output_filter, join_source, model_client_config=model_client_config,
+        )  # fmt: skip
+        session, name = self.sagemaker_session, request["TransformJobName"]
+        job = LaunchedJob(session, Kind.TRANSFORM, name)
+        session.start(Kind.TRANSFORM, request, [], wait=wait)
+        self.latest_transform_job = job
+        if wait:
+            job.wait(logs=logs)
+
+    def prepare(
+        self,
+        data: str | Path,
+        data_type: str = "S3Prefix",
+        content_type: str | None = None,
+        compression_type: str | None = None,
+        split_type: str | None = None,
+        job_name: str | None = None,
+        input_filter: str | None = None,
+        output_filter: str | None = None,
+        join_source: str | None = None,
+        *,
+        model_client_config: Mapping[str, int] | None = None,
+    ) -> requests.Request:
+        """The CreateTransformJob request of `transform`'s arguments. Raises InputError where the
+        data is not there, ValidationError for a filter that is no JSONPath of the service's."""
         session = self.sagemaker_session
         name = session.job_name(job_name, self.base_transform_job_name or self.model_name)
         request = requests.transform_request(
@@ -97,11 +125,29 @@ class Transformer:
             },
             tags=self.tags,
         )
-        job = LaunchedJob(session, Kind.TRANSFORM, name)
-        session.start(Kind.TRANSFORM, request, [], wait=wait)
-        self.latest_transform_job = job
+        check_paths(request)
+        return request
+
+    def wait(self, logs: bool = True) -> None:
+        """Wait for the latest job. Raises UsageError before the first, JobFailedError if it
+        Failed."""
+        self._latest().wait(logs=logs)
+
+    def stop_transform_job(self, wait: bool = True) -> None:
+        """StopTransformJob of the latest job; with `wait`, until it has ended."""
+        job = self._latest()
+        job.stop()
         if wait:
-            job.wait(logs=logs)
+            job.wait(logs=False)
+
+    def delete_model(self) -> None:
+        """DeleteModel; its artifact and this object's jobs stay."""
+        self.sagemaker_session.sagemaker_client.delete_model(ModelName=self.model_name)
+
+    def _latest(self) -> LaunchedJob:
+        if self.latest_transform_job is None:
+            raise UsageError("There is no job yet.", hint="Transform first: transform(…).")
+        return self.latest_transform_job
 
     def _output_uri(self, job_name: str) -> str:
         session = self.sagemaker_session
@@ -113,7 +159,5 @@ class Transformer:
     def output(self) -> str:
         """Where the latest job's output is: a prefix's URI, file:// for a local folder. Raises
         UsageError before the first job."""
-        if self.latest_transform_job is None:
-            raise UsageError("There is no output yet.", hint="Transform first: transform(…).")
-        found = self.latest_transform_job.describe()["TransformOutput"]["S3OutputPath"]
+        found = self._latest().describe()["TransformOutput"]["S3OutputPath"]
         return self.sagemaker_session.shown(found)
