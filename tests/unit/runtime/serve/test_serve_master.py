@@ -20,9 +20,12 @@ def ready(place):
     place.line.sendall(READY)
     return place.line.recv(1) == GO
 
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())  # in one piece, among siblings
+
 def wait(place):
     if ready(place):
-        print("serving", place.number, os.getpid(), flush=True)
+        say("serving", place.number, os.getpid())
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
         time.sleep(60)
     return 0
@@ -85,7 +88,7 @@ def test_nobody_serves_before_all_are_ready(start):  # D3.6
     process = start("""
         def slow(place):
             time.sleep(place.number)
-            print("ready", place.number, flush=True)
+            say("ready", place.number)
             return wait(place)
         master(slow)
         """)
@@ -125,7 +128,7 @@ def test_a_worker_that_asks_for_a_successor_gets_one_without_a_word(start):
     process = start("""
         def recycled(place):
             ready(place)
-            print("serving", place.number, os.getpid(), flush=True)
+            say("serving", place.number, os.getpid())
             time.sleep(0.1)
             return 75
         master(recycled, workers=1)
@@ -142,9 +145,9 @@ def test_a_master_that_is_killed_closes_its_lines(start):
     process = start("""
         def follow(place):
             ready(place)
-            print("serving", place.number, os.getpid(), flush=True)
+            say("serving", place.number, os.getpid())
             place.line.recv(1)
-            print("alone", flush=True)
+            say("alone")
             return 0
         master(follow, workers=1)
         """)
