@@ -107,14 +107,73 @@ class BuildError(SagedockError):
 class ModelError(SagedockError):
     """A model's container answered an invocation with an error, too late, or not at all.
 
-    `status` and `body` are the container's own (D3.11); without an answer 0 and empty.
+    `status` and `body` are the container's own (D3.11); without an answer 0 and empty. `response`
+    is what botocore's exceptions have by that name.
     """
 
     exit_code = 15
+    code = "ModelError"
+    """The service's own word for it."""
+    http_status = 424
 
-    def __init__(self, message: str, *, status: int = 0, body: bytes = b"", hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        body: bytes = b"",
+        log_stream: str = "",
+        hint: str = "",
+    ) -> None:
         super().__init__(message, hint=hint)
-        self.status, self.body = status, body
+        self.status, self.body, self.log_stream = status, body, log_stream
+
+    @property
+    def response(self) -> dict[str, object]:
+        """The error as boto3 shows it: Error, OriginalStatusCode, OriginalMessage, LogStreamArn."""
+        return {
+            "Error": {"Code": self.code, "Message": self.message},
+            "ResponseMetadata": {"HTTPStatusCode": self.http_status},
+            "Message": self.message,
+            **self.members,
+        }
+
+    @property
+    def members(self) -> dict[str, object]:
+        """What the service's error has besides its message."""
+        return {
+            "OriginalStatusCode": self.status,
+            "OriginalMessage": self.body.decode("utf-8", "replace"),
+            "LogStreamArn": self.log_stream,
+        }
+
+
+class ModelNotReadyError(ModelError):
+    """ModelNotReadyException: a multi-model endpoint loads the model still; ask again."""
+
+    code = "ModelNotReadyException"
+    http_status = 429
+
+    @property
+    def members(self) -> dict[str, object]:
+        """None."""
+        return {}
+
+
+class ModelStreamError(ModelError):
+    """A streamed answer has ended before its time. `error_code` is ModelInvocationTimeExceeded or
+    StreamBroken (D3.14)."""
+
+    code = "ModelStreamError"
+
+    def __init__(self, message: str, *, error_code: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.error_code = error_code
+
+    @property
+    def members(self) -> dict[str, object]:
+        """ErrorCode."""
+        return {"ErrorCode": self.error_code}
 
 
 class TrainingError(SagedockError):

@@ -37,13 +37,13 @@ def service_model(service: str = "sagemaker") -> ServiceModel:
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
-def validate(operation: str, request: Mapping[str, Any]) -> None:
-    """Raise ValidationError unless AWS would take `request` for `operation`.
+def validate(operation: str, request: Mapping[str, Any], service: str = "sagemaker") -> None:
+    """Raise ValidationError unless AWS would take `request` for `operation` of `service`.
 
     First the form (botocore: types, required and unknown members), then the model's constraints,
     then rules that only the documentation states.
     """
-    shape = service_model().operation_model(operation).input_shape
+    shape = service_model(service).operation_model(operation).input_shape
     if shape is None:  # pragma: no cover - every job operation has an input
         return
     _check_form(operation, request, shape)
@@ -83,6 +83,8 @@ def _violations(value: Any, shape: Shape, path: str) -> Iterator[str]:
         case "string":
             yield from _length(value, shape, path)
             yield from _text(value, shape, path)
+        case "blob":
+            yield from _length(value, shape, path)
         case "integer" | "long" | "float" | "double":
             yield from _bounds(value, shape, path, "value")
 
@@ -93,6 +95,8 @@ def _member(path: str, name: str) -> str:
 
 
 def _failed(value: Any, path: str, constraint: str) -> str:
+    if isinstance(value, bytes | bytearray):
+        value = f"{len(value):,} bytes"
     shown, place = _clipped(str(value), _SHOWN), _clipped(path, _SHOWN)
     return f"Value '{shown}' at '{place}' failed to satisfy constraint: Member must {constraint}"
 

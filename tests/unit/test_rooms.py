@@ -41,7 +41,10 @@ PLACES = {
     "botocore": ("requests.py", "local/jobs.py"),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "sqlite3": ("store/", "local/records.py", "local/models.py", "local/hosting/records.py"),
+    "sqlite3": (
+        "store/", "local/records.py", "local/models.py", "local/hosting/records.py",
+        "local/hosting/async_records.py",
+    ),
 }
 """Import to the places that may have it."""
 

@@ -6,7 +6,9 @@ import re
 import unicodedata
 
 _CATEGORY = re.compile(r"\\p\{(\w+)\}")
-_ASCII = {"Alnum": "a-zA-Z0-9", "Alpha": "a-zA-Z", "Digit": "0-9"}
+_ASCII = {"Alnum": "a-zA-Z0-9", "Alpha": "a-zA-Z", "Digit": "0-9", "Print": r"\x20-\x7e"}
+_SPELLINGS = {r"\p{ASCII}*": r"[\x00-\x7f]*", r"\z": r"\Z"}
+"""What stands outside classes, or is spelled otherwise in Python."""
 _NEVER = "\U0010ffff"
 """A character that no value has: keeps a class from being empty."""
 
@@ -32,4 +34,6 @@ def _in_python(pattern: str, value: str) -> str:
 
     # Java counts in UTF-16: there, two halves make what is one character in Python.
     whole = pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
+    for java, python in _SPELLINGS.items():
+        whole = whole.replace(java, python)
     return _CATEGORY.sub(members, whole.replace("${", "{"))

@@ -5,12 +5,22 @@ from __future__ import annotations
 import io
 import json
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
 from sagedock.errors import JobFailedError, ModelError, UsageError
+from sagedock.launch.async_predictor import AsyncInferenceResponse, AsyncPredictor, WaiterConfig
+from sagedock.launch.deserializers import Deserializer
+from sagedock.launch.iterators import ByteIterator
+from sagedock.launch.serializers import Serializer
 from sagedock.launch.session import Session
 from sagedock.local.hosting.runtime import LocalRuntime
 from sagedock.local.hosting.values import EndpointStatus
+
+__all__ = [
+    "AsyncInferenceResponse", "AsyncPredictor", "Predictor", "WaiterConfig", "deserialize",
+    "serialize", "wait_until_in_service",
+]  # fmt: skip
 
 CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
 _POLL_SECONDS = 0.05
@@ -18,39 +28,113 @@ _SHOWN = 200
 
 
 class Predictor:
-    """Calls the endpoint `endpoint_name`. What is sent and what comes back is turned by content
-    type: text/csv (rows as lists, or text), application/json, application/x-npy; bytes go as they
-    are, and other answers come as bytes."""
+    """Calls the endpoint `endpoint_name`. `serializer` and `deserializer` turn what is sent and
+    what comes back: SDK v2's or any like them. Without them the content types do: text/csv (rows
+    as lists, or text), application/json, application/x-npy; bytes go as they are, and other
+    answers come as bytes."""
 
     def __init__(
         self,
         endpoint_name: str,
         sagemaker_session: Session | None = None,
+        serializer: Serializer | None = None,
+        deserializer: Deserializer | None = None,
         *,
-        content_type: str = CSV,
+        content_type: str | None = None,
         accept: str | None = None,
     ) -> None:
         self.sagemaker_session = sagemaker_session or Session()
-        self.endpoint_name, self.content_type, self.accept = endpoint_name, content_type, accept
-        self._runtime = LocalRuntime(self.sagemaker_session.settings)
+        self.endpoint_name = endpoint_name
+        self.serializer, self.deserializer = serializer, deserializer
+        self._content_type, self._accept = content_type, accept
+        self.runtime = LocalRuntime(self.sagemaker_session.settings)
+
+    @property
+    def content_type(self) -> str:
+        """The content type of what is sent."""
+        return self._content_type or (self.serializer.CONTENT_TYPE if self.serializer else CSV)
+
+    @property
+    def accepted(self) -> str | None:
+        """The content types of what may come back."""
+        if self._accept or self.deserializer is None:
+            return self._accept
+        wanted = self.deserializer.ACCEPT
+        return wanted if isinstance(wanted, str) else ", ".join(wanted)
 
     def predict(
         self,
         data: Any,
         initial_args: dict[str, Any] | None = None,
+        target_model: str | None = None,
         target_variant: str | None = None,
         inference_id: str | None = None,
+        custom_attributes: str | None = None,
+        *,
+        target_container_hostname: str | None = None,
     ) -> Any:
         """The model's answer for `data`; `initial_args` go to invoke_endpoint. Raises what
         `LocalRuntime.invoke_endpoint` raises, UsageError for data that can't be sent."""
-        given = dict(initial_args or {})
-        given.setdefault("ContentType", self.content_type)
-        given.setdefault("Accept", self.accept)
-        given.setdefault("TargetVariant", target_variant)
-        given.setdefault("InferenceId", inference_id)
-        given.setdefault("Body", serialize(data, given["ContentType"]))
-        answer = self._runtime.invoke_endpoint(EndpointName=self.endpoint_name, **given)
-        return deserialize(answer["Body"].read(), answer["ContentType"])
+        given = self._given(
+            data,
+            initial_args,
+            TargetModel=target_model,
+            TargetVariant=target_variant,
+            InferenceId=inference_id,
+            CustomAttributes=custom_attributes,
+            TargetContainerHostname=target_container_hostname,
+        )
+        answer = self.runtime.invoke_endpoint(EndpointName=self.endpoint_name, **given)
+        return self.deserialized(answer["Body"], answer["ContentType"])
+
+    def predict_stream(
+        self,
+        data: Any,
+        initial_args: dict[str, Any] | None = None,
+        target_variant: str | None = None,
+        inference_id: str | None = None,
+        custom_attributes: str | None = None,
+        *,
+        target_container_hostname: str | None = None,
+        iterator: Callable[[Any], Iterator[Any]] = ByteIterator,
+    ) -> Iterator[Any]:
+        """The model's answer for `data` as it comes: its parts, or what `iterator` (LineIterator,
+        or another of SDK v2's) makes of the events. Raises what
+        `LocalRuntime.invoke_endpoint_with_response_stream` raises; ModelStreamError on the way."""
+        given = self._given(
+            data,
+            initial_args,
+            TargetVariant=target_variant,
+            InferenceId=inference_id,
+            CustomAttributes=custom_attributes,
+            TargetContainerHostname=target_container_hostname,
+        )
+        answer = self.runtime.invoke_endpoint_with_response_stream(
+            EndpointName=self.endpoint_name, **given
+        )
+        return iterator(answer["Body"])
+
+    def _given(self, data: Any, initial: dict[str, Any] | None, **others: Any) -> dict[str, Any]:
+        defaults = {"ContentType": self.content_type, "Accept": self.accepted, **others}
+        given = {**defaults, **(initial or {})}
+        if "Body" not in given:
+            given["Body"] = self.serialized(data, given["ContentType"])
+        return given
+
+    def serialized(self, data: Any, content_type: str) -> bytes:
+        """`data` as a request's body. Raises UsageError for what it can't be sent as."""
+        if self.serializer is None:
+            return serialize(data, content_type)
+        body = self.serializer.serialize(data)
+        if hasattr(body, "read"):
+            body = body.read()
+        return body.encode() if isinstance(body, str) else bytes(body)
+
+    def deserialized(self, body: IO[bytes], content_type: str) -> Any:
+        """An answer's body as a value. Raises ModelError where it is not what it says."""
+        if self.deserializer is not None:
+            return self.deserializer.deserialize(body, content_type)
+        return deserialize(body.read(), content_type)
 
     def delete_endpoint(self, delete_endpoint_config: bool = True) -> None:
         """DeleteEndpoint, and its configuration; returns when its containers are gone."""
@@ -62,9 +146,18 @@ class Predictor:
         if delete_endpoint_config:
             client.delete_endpoint_config(EndpointConfigName=config)
 
+    def delete_model(self) -> None:
+        """DeleteModel of every model that the endpoint serves; their artifacts stay."""
+        client = self.sagemaker_session.sagemaker_client
+        config = client.describe_endpoint(EndpointName=self.endpoint_name)["EndpointConfigName"]
+        described = client.describe_endpoint_config(EndpointConfigName=config)
+        names = {variant["ModelName"] for variant in described["ProductionVariants"]}
+        for name in sorted(names):
+            client.delete_model(ModelName=name)
+
     def close(self) -> None:
         """Let go of connections; the endpoint goes on."""
-        self._runtime.close()
+        self.runtime.close()
 
 
 def wait_until_in_service(session: Session, name: str) -> None:

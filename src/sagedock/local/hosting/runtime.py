@@ -1,164 +1,164 @@
-"""The local SageMaker Runtime: `invoke_endpoint`, by the names boto3 gives it."""
+"""The local SageMaker Runtime: methods, arguments and answers of boto3's `sagemaker-runtime`."""
 
 from __future__ import annotations
 
-import http.client
-import io
-import random
 import threading
-from collections.abc import Sequence
+import time
 from typing import Any
 
-from sagedock.errors import ModelError, ValidationError
+from sagedock.errors import ValidationError
+from sagedock.local.hosting import checks, routing
+from sagedock.local.hosting.async_records import AsyncRecords
+from sagedock.local.hosting.asynchronous import submit
+from sagedock.local.hosting.checks import BODY_BYTES
+from sagedock.local.hosting.connections import Connections, LargeError
+from sagedock.local.hosting.delivery import Delivered, Delivery
+from sagedock.local.hosting.invocation import ATTRIBUTES, DEFAULT_TYPE, Call, told
 from sagedock.local.hosting.records import HostingRecords
-from sagedock.local.hosting.values import Endpoint, Route
+from sagedock.local.hosting.routing import Target
+from sagedock.local.hosting.scribe import Scribe
+from sagedock.local.hosting.streaming import STREAM_SECONDS, EventStream, StreamingBody
 from sagedock.local.settings import LocalSettings
-
-BODY_BYTES = 6_291_456
-"""D3.9: what the API takes."""
+from sagedock.store.disk import DiskStore
 
 INVOKE_SECONDS = 60.0
 """D3.8."""
 
-_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-_INFERENCE = "X-Amzn-SageMaker-Inference-Id"
-_SHOWN = 1000
+__all__ = ["BODY_BYTES", "INVOKE_SECONDS", "LocalRuntime"]
 
 
 class LocalRuntime:
-    """Calls endpoints of this machine. Each thread keeps its connections open; `seconds` is how
-    long a container may take for an answer."""
+    """Calls endpoints of this machine, from any number of threads. `seconds` is how long a model
+    may take for an answer, `stream_seconds` for a streamed one."""
 
     def __init__(
-        self, settings: LocalSettings | None = None, *, seconds: float = INVOKE_SECONDS
+        self,
+        settings: LocalSettings | None = None,
+        *,
+        seconds: float = INVOKE_SECONDS,
+        stream_seconds: float = STREAM_SECONDS,
     ) -> None:
         self._settings = settings or LocalSettings.from_environment()
         self._records = HostingRecords(self._settings.data)
-        self._seconds = seconds
-        self._mine = threading.local()
-        self._open: list[http.client.HTTPConnection] = []
+        self._seconds, self._stream_seconds = seconds, stream_seconds
+        self._lock = threading.Lock()
+        self._opened: DiskStore | None = None
+        self._waiting: AsyncRecords | None = None
+        self._scribe = Scribe(self._settings.data)
+        self._connections = Connections()
+        self._delivery = Delivery(self._settings, self._records, self._connections, self._store)
 
-    def invoke_endpoint(
-        self,
-        *,
-        EndpointName: str,  # noqa: N803
-        Body: bytes | str,  # noqa: N803
-        ContentType: str | None = None,  # noqa: N803
-        Accept: str | None = None,  # noqa: N803
-        CustomAttributes: str | None = None,  # noqa: N803
-        TargetVariant: str | None = None,  # noqa: N803
-        InferenceId: str | None = None,  # noqa: N803
-    ) -> dict[str, Any]:
-        """InvokeEndpoint: boto3's answer, its Body a file.
+    # the API
 
-        Raises ValidationError for an endpoint that is not InService, an unknown variant or a body
-        too large; ResourceNotFoundError; ModelError.
+    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
+        """InvokeEndpoint: EndpointName, Body (bytes, text or a file), and of ContentType, Accept,
+        CustomAttributes, TargetModel, TargetVariant, TargetContainerHostname, InferenceId what is
+        not None. boto3's answer, its Body a file.
+
+        Raises ValidationError (also for an endpoint in no status to be invoked),
+        UnsupportedError, ResourceNotFoundError, ModelError.
         """
-        body = Body.encode() if isinstance(Body, str) else bytes(Body)
-        if len(body) > BODY_BYTES:
-            raise ValidationError(
-                f"Body has {len(body):,} bytes; an endpoint takes at most {BODY_BYTES:,} (D3.9).",
-                hint="Send fewer records in one request, or use batch transform.",
-            )
-        route = _chosen(self._records.get(EndpointName), TargetVariant)
-        headers = {
-            "Content-Type": ContentType or "application/octet-stream",
-            "Accept": Accept,
-            _ATTRIBUTES: CustomAttributes,
-            _INFERENCE: InferenceId,
-        }
-        given = {name: value for name, value in headers.items() if value}
-        response, answer = self._post(route, body, given)
-        if not 200 <= response.status < 300:
-            raise _model_error(EndpointName, response.status, answer)
-        return _answer(route, response, answer)
+        call = self._call("InvokeEndpoint", request, self._seconds)
+        delivered = self._delivery.deliver(call)
+        with told(delivered.faults, delivered.shown, call.seconds):
+            try:
+                body = delivered.answer.whole(BODY_BYTES).content
+            except LargeError:
+                raise delivered.faults.large(delivered.shown, BODY_BYTES, "D3.9") from None
+        if self._scribe.takes(delivered):
+            self._scribe.write(delivered, call, call.message().content, body)
+        return {"Body": StreamingBody(body), **_described(delivered)}
 
-    def _post(
-        self, route: Route, body: bytes, headers: dict[str, str]
-    ) -> tuple[http.client.HTTPResponse, bytes]:
-        connection = self._connection(route)
-        kept = connection.sock is not None
-        try:
-            return _exchange(connection, body, headers)
-        except TimeoutError as error:
-            raise ModelError(
-                f"The container of variant {route.variant} gave no answer within "
-                f"{self._seconds:g} s (D3.8)."
-            ) from error
-        except (OSError, http.client.HTTPException) as error:
-            if kept:  # a server may close a connection that was idle: that is no answer
-                return self._post(route, body, headers)
-            raise ModelError(
-                f"The container of variant {route.variant} broke off: "
-                f"{error or type(error).__name__}.",
-                hint="See its status: sagedock endpoints",
-            ) from error
+    def invoke_endpoint_with_response_stream(self, **request: Any) -> dict[str, Any]:
+        """InvokeEndpointWithResponseStream: as `invoke_endpoint`, but for TargetModel; the
+        answer's Body is an EventStream, whose first part comes while the model still works.
 
-    def _connection(self, route: Route) -> http.client.HTTPConnection:
-        address = (route.hops[0].host, route.hops[0].port)
-        mine: dict[tuple[str, int], http.client.HTTPConnection] = vars(self._mine).setdefault(
-            "connections", {}
-        )
-        if address not in mine:
-            mine[address] = http.client.HTTPConnection(*address, timeout=self._seconds)
-            self._open.append(mine[address])
-        return mine[address]
+        Raises what `invoke_endpoint` raises, before the answer has begun.
+        """
+        call = self._call("InvokeEndpointWithResponseStream", request, self._stream_seconds)
+        connections = Connections()  # the stream's own: its reader may take its time
+        delivery = Delivery(self._settings, self._records, connections, self._store)
+        delivered = delivery.deliver(call)
+        ended = None
+        if self._scribe.takes(delivered):
+
+            def ended(body: bytes) -> None:
+                self._scribe.write(delivered, call, call.message().content, body)
+
+        stream = EventStream(delivered.answer, delivered.shown, call.seconds, ended)
+        return {"Body": stream, **_described(delivered)}
+
+    def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:
+        """InvokeEndpointAsync: EndpointName, InputLocation or Body (128,000 bytes at most), and of
+        ContentType, Accept, CustomAttributes, InferenceId, RequestTTLSeconds,
+        InvocationTimeoutSeconds, Filename, S3OutputPathExtension what is not None. Returns at
+        once; the endpoint's owner works the request off.
+
+        Raises ValidationError, UnsupportedError, ResourceNotFoundError, StoreError where the
+        output's bucket is unknown.
+        """
+        given = {name: value for name, value in request.items() if value is not None}
+        body = given.pop("Body", None)
+        checks.check("InvokeEndpointAsync", given)
+        inline = None if body is None else checks.body(body, checks.INLINE_BYTES)
+        endpoint = self._records.get(given["EndpointName"])
+        routing.check_takes(endpoint)
+        return submit(endpoint, given, inline, store=self._store(), records=self._queue())
 
     def close(self) -> None:
-        """Let go of connections and database; no thread may be using one."""
-        for connection in self._open:
-            connection.close()
+        """Let go of connections and databases; no thread may be using one."""
+        self._connections.close()
         self._records.close()
+        for opened in (self._opened, self._waiting):
+            if opened is not None:
+                opened.close()
 
+    # parts of it
 
-def _exchange(
-    connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]
-) -> tuple[http.client.HTTPResponse, bytes]:
-    try:
-        connection.request("POST", "/invocations", body, headers)
-        response = connection.getresponse()
-        return response, response.read()
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _chosen(endpoint: Endpoint, target: str | None) -> Route:
-    if not endpoint.status.takes_requests:
-        reason = f": {endpoint.failure}" if endpoint.failure else "."
-        raise ValidationError(
-            f"Endpoint {endpoint.name} is {endpoint.status}, not InService{reason}",
-            hint="See it: sagedock endpoints",
-        )
-    routes: Sequence[Route] = endpoint.routes
-    if target is not None:
-        routes = [route for route in routes if route.variant == target]
-        if not routes:
-            names = ", ".join(route.variant for route in endpoint.routes)
+    def _call(self, operation: str, request: dict[str, Any], seconds: float) -> Call:
+        given = {name: value for name, value in request.items() if value is not None}
+        body = given.pop("Body", b"") if "Body" in request else None
+        checks.check(operation, given)
+        if body is None:
             raise ValidationError(
-                f"Endpoint {endpoint.name} has no variant {target!r}; its variants: {names}."
+                f"Parameter validation failed for {operation}:\n"
+                'Missing required parameter in input: "Body"'
             )
-        return routes[0]
-    weights = [route.weight for route in routes]
-    return random.choices(routes, weights if any(weights) else None)[0]
+        return Call(
+            endpoint=given["EndpointName"],
+            body=checks.body(body),
+            target=Target(
+                variant=given.get("TargetVariant"),
+                model=given.get("TargetModel"),
+                container=given.get("TargetContainerHostname"),
+            ),
+            seconds=seconds,
+            deadline=time.monotonic() + seconds,
+            content_type=given.get("ContentType"),
+            accept=given.get("Accept"),
+            attributes=given.get("CustomAttributes"),
+            inference_id=given.get("InferenceId"),
+        )
+
+    def _store(self) -> DiskStore:
+        """The object store, opened when it is first needed."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = DiskStore(self._settings.data)
+            return self._opened
+
+    def _queue(self) -> AsyncRecords:
+        with self._lock:
+            if self._waiting is None:
+                self._waiting = AsyncRecords(self._settings.data)
+            return self._waiting
 
 
-def _model_error(endpoint: str, status: int, body: bytes) -> ModelError:
-    text = body[:_SHOWN].decode("utf-8", "replace")
-    return ModelError(
-        f"Received {'client' if status < 500 else 'server'} error ({status}) from primary with "
-        f'message "{text}".',
-        status=status,
-        body=body,
-        hint=f"The container's log says more: see endpoints/{endpoint}/logs in the data folder.",
-    )
-
-
-def _answer(route: Route, response: http.client.HTTPResponse, body: bytes) -> dict[str, Any]:
-    attributes = response.getheader(_ATTRIBUTES)
+def _described(delivered: Delivered) -> dict[str, Any]:
+    answer = delivered.answer
+    attributes = answer.header(ATTRIBUTES)
     return {
-        "Body": io.BytesIO(body),
-        "ContentType": response.getheader("Content-Type", "application/octet-stream"),
-        "InvokedProductionVariant": route.variant,
+        "ContentType": answer.header("Content-Type") or DEFAULT_TYPE,
+        "InvokedProductionVariant": delivered.route.variant,
         **({"CustomAttributes": attributes} if attributes else {}),
     }
