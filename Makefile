@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup images demo test lint types test-unit test-docker bench locks clean
+.PHONY: help setup images demo test lint types test-unit test-docker soak bench locks clean
 
 python := .venv/bin/python
 scripts := $(wildcard docker/*.sh containers/tools/*.sh) .ci/run
@@ -45,6 +45,9 @@ test-unit: setup ## unit and contract tests, on the oldest and the newest Python
 
 test-docker: images ## tests in real containers; an engine that is missing is a failure
 	$(python) -m pytest --docker tests/docker
+
+soak: images ## a live endpoint in full load, its workers killed, updated half way
+	@$(python) benchmarks/soak/run.py
 
 bench: images ## our fit() and our server, each beside its peers
 	@benchmarks/overhead/run
