@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-HEAD = """
+HEAD = r"""
 import os, signal, sys, time
 from sagedock.runtime.serve.master import Master, bind
 from sagedock.runtime.serve.metrics import Counters
