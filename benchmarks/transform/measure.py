@@ -45,7 +45,7 @@ FILTERS = {
 
 
 class Silent:
-    def done(self, name: str, target: S3Uri) -> None:
+    def done(self, name: str, target: str) -> None:
         pass
 
     def failed(self, name: str, problem: str) -> None:

@@ -25,10 +25,10 @@ from sagedock.local.transform.processing import Processing
 from sagedock.local.transform.progress import Progress, Reached, Teller
 from sagedock.local.transform.server import ModelServer
 from sagedock.local.transform.settings import TransformSettings
-from sagedock.local.transform.work import Work
+from sagedock.local.transform.work import Work, shown
 from sagedock.local.watch import StopReason, Watcher
 from sagedock.store.protocol import ObjectInfo
-from sagedock.store.uri import SCHEME, S3Uri
+from sagedock.store.uri import S3Uri
 
 SAY_SECONDS = 10.0
 """Between two lines of the log that say how far it is."""
@@ -158,8 +158,9 @@ class TransformExecution(Execution):
             if not info.uri.key.endswith("/"):
                 yield info
         if not found:
+            where = shown(self._shop.store, S3Uri.parse(source["S3Uri"]))
             raise InputError(
-                f"TransformInput: no S3 objects found under S3 URL {source['S3Uri']!r}.",
+                f"TransformInput: no S3 objects found under S3 URL {where!r}.",
                 hint="Upload the data first, or check the prefix.",
             )
 
@@ -201,14 +202,14 @@ class _JobLog:
         for part in text.splitlines():
             self._write(LogLine(stamp=stamp, text=f"[sagemaker logs]: {part}"))
 
-    def done(self, name: str, target: S3Uri) -> None:
+    def done(self, name: str, target: str) -> None:
         """An object is through."""
-        self.say(f"{name.removeprefix(SCHEME)}: written to {target}")
+        self.say(f"{name}: written to {target}")
 
     def failed(self, name: str, problem: str) -> None:
         """An object is not."""
         for part in problem.splitlines():
-            self.say(f"{name.removeprefix(SCHEME)}: {part}")
+            self.say(f"{name}: {part}")
 
     def _write(self, line: LogLine) -> None:
         with self._lock:

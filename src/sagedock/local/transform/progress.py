@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 _LOOK_SECONDS = 0.25
-MEGABYTE = 1e6
+_UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +29,19 @@ class Reached:
     def __str__(self) -> str:
         """`45 % of 104.9 MB, 3 of 7 objects, 55.1 MB/s`."""
         share = min(100, 100 * self.sent // self.size) if self.size else 100
-        speed = self.sent / MEGABYTE / max(self.seconds, 1e-3)
+        speed = self.sent / max(self.seconds, 1e-3)
         return (
-            f"{share} % of {self.size / MEGABYTE:.1f} MB, "
-            f"{self.objects} of {self.of_objects} objects, {speed:.1f} MB/s"
+            f"{share} % of {amount(self.size)}, "
+            f"{self.objects} of {self.of_objects} objects, {amount(speed)}/s"
         )
+
+
+def amount(count: float) -> str:
+    """`104.9 MB`."""
+    for unit, size in _UNITS:
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} bytes"
 
 
 class Progress:
@@ -41,19 +49,22 @@ class Progress:
 
     def __init__(self, size: int, objects: int) -> None:
         self._size, self._of_objects = size, objects
-        self._sent = self._objects = 0
+        self._sent = self._objects = self._through = 0
         self._lock = threading.Lock()
         self._began = time.monotonic()
 
     def sent(self, count: int) -> None:
-        """So many bytes of the input have been transformed."""
+        """So many bytes of the input have been transformed; of what is tried again, again."""
         with self._lock:
             self._sent += count
 
-    def object_done(self) -> None:
-        """Another object is through, well or not."""
+    def object_done(self, size: int) -> None:
+        """Another object, of so many bytes, is through, well or not: all of it counts, also line
+        breaks that no payload had."""
         with self._lock:
             self._objects += 1
+            self._through += size
+            self._sent = max(self._sent, self._through)
 
     def reached(self) -> Reached:
         """How far it has come."""

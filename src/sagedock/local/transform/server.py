@@ -144,7 +144,11 @@ class ModelServer:
 def _refusal(status: int, answer: Answer) -> tuple[str, bool]:
     """What an answer other than 200 says, in the form of the service's log, and whether it may be
     asked for again."""
-    shown = answer[:_SHOWN] if isinstance(answer, bytes) else answer.read(_SHOWN)
+    if isinstance(answer, bytes):
+        shown = answer[:_SHOWN]
+    else:
+        with answer:
+            shown = answer.read(_SHOWN)
     text = shown.decode("utf-8", "replace").strip()
     own = status >= http.client.INTERNAL_SERVER_ERROR
     kind = "AlgorithmError" if own else "ClientError"

@@ -182,10 +182,14 @@ class Wire:
         while True:
             if self._connection.sock is not None:
                 self._connection.sock.settimeout(self._left())
-            part = response.read(_BLOCK)
+            part = response.read1(_BLOCK)  # what has come, not all of the block: time goes on
             if not part:
-                return b"".join(parts)
+                break
             take(part)
+        if response.length:
+            raise http.client.IncompleteRead(b"".join(parts)[:100], response.length)
+        response.close()
+        return b"".join(parts)
 
 
 def _pieces(part: Part) -> list[Part]:

@@ -38,7 +38,7 @@ _Output = Generator[None, bytes | None, None]
 class Told(Protocol):
     """Who is told of objects that have been worked off."""
 
-    def done(self, name: str, target: S3Uri) -> None: ...
+    def done(self, name: str, target: str) -> None: ...
 
     def failed(self, name: str, problem: str) -> None: ...
 
@@ -51,7 +51,6 @@ class _GivenUpError(Exception):
 class _Object:
     """An input object on its way."""
 
-    info: ObjectInfo
     source: Source
     target: S3Uri
     problem: str | None = None
@@ -59,7 +58,7 @@ class _Object:
 
     @property
     def name(self) -> str:
-        return str(self.info.uri)
+        return self.source.name
 
 
 @dataclass
@@ -74,6 +73,7 @@ class Work:
     told: Told
     alive: Callable[[], bool]
     _waiting: deque[tuple[_Object, Future[Answer] | None]] = field(default_factory=deque)
+    _cutting: _Object | None = None
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.settings.concurrent, "sagedock-transform")
@@ -92,7 +92,8 @@ class Work:
         trace: TracebackType | None,
     ) -> None:
         self._pool.shutdown(cancel_futures=True)
-        for item in {id(item): item for item, _ in self._waiting}.values():
+        left = [item for item, _ in self._waiting] + ([self._cutting] if self._cutting else [])
+        for item in {id(item): item for item in left}.values():
             _give_up(item)
             item.source.stream.close()
 
@@ -101,12 +102,14 @@ class Work:
         JobFailedError where the container has ended, OutputError where nothing can be written."""
         failures: list[str] = []
         for info, target in objects:
+            name = shown(self.store, info.uri)
             try:
                 stream = self.store.open(info.uri)
-            except StoreError as error:
-                failures.append(self._failed(str(info.uri), error.message))
+            except (StoreError, OSError) as error:
+                failures.append(self._failed(name, f"can't be read: {error}"))
+                self.progress.object_done(info.size)
                 continue
-            item = _Object(info, Source(stream, str(info.uri)), target)
+            self._cutting = item = _Object(Source(stream, name), target)
             self._send(item, failures)
             self._waiting.append((item, None))
         self._settle(0, failures)
@@ -215,14 +218,20 @@ class Work:
             self._put(item, b"")
             assert item.output is not None
             next(item.output, None)
-            self.told.done(item.name, item.target)
+            self.told.done(item.name, shown(self.store, item.target))
         finally:
             item.source.stream.close()
-            self.progress.object_done()
+            self.progress.object_done(item.source.size)
 
     def _failed(self, name: str, problem: str) -> str:
         self.told.failed(name, problem)
         return f"{name}: {problem}"
+
+
+def shown(store: DiskStore, uri: S3Uri) -> str:
+    """An object as its owner knows it: a file of a local folder by its path."""
+    behind = store.as_folder(uri.bucket)
+    return str(behind.path(uri.key)) if behind else str(uri)
 
 
 def _drop(future: Future[Any]) -> None:
