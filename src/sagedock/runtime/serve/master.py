@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 from sagedock.runtime.serve.metrics import Counters
 from sagedock.runtime.serve.problems import ServingError
@@ -68,6 +68,7 @@ class Master:
         self._counters = counters
         self._wanted = workers
         self._workers: dict[int, _Worker] = {}
+        self._told_to_stop = False
         self._stopped_at: float | None = None
         self._failures = 0
         self._started = False
@@ -80,6 +81,9 @@ class Master:
             self._start(number)
         while self._workers:
             self._wait(wake)
+            if self._told_to_stop:
+                self._told_to_stop = False
+                self._stop()
             self._reap()
             self._open()
             self._end_late_ones()
@@ -96,7 +100,8 @@ class Master:
         return wake
 
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop()
+        """Only noted: a signal comes in the middle of anything."""
+        self._told_to_stop = True
 
     def _stop(self) -> None:
         if self._stopped_at is None:
@@ -170,15 +175,14 @@ class Master:
             self._give_up(worker, code)
             return
         if code != RECYCLE:
-            print(f"sagedock: worker {worker.pid} {_how(code)}; another one starts", flush=True)
+            _say(f"sagedock: worker {worker.pid} {_how(code)}; another one starts")
         self._counters.restarted()
         self._start(worker.number)
 
     def _give_up(self, worker: _Worker, code: int) -> None:
-        print(
+        _say(
             f"sagedock: error: a worker {_how(code)} before it could serve; the container ends.",
-            file=sys.stderr,
-            flush=True,
+            sys.stderr,
         )
         self._code = 1
         self._stop()
@@ -195,7 +199,7 @@ class Master:
             if not self._started:
                 self._started = True
                 port = self._listener.getsockname()[1]
-                print(f"sagedock: {self._wanted} workers serve on port {port}", flush=True)
+                _say(f"sagedock: {self._wanted} workers serve on port {port}")
         self._counters.set_alive(sum(worker.serving for worker in self._workers.values()))
 
     def _end_late_ones(self) -> None:
@@ -203,6 +207,13 @@ class Master:
             return
         for worker in self._workers.values():
             _send(worker.pid, signal.SIGKILL)
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    """In one piece: workers write to the same log."""
+    out = stream or sys.stdout
+    out.write(f"{line}\n")
+    out.flush()
 
 
 def _send(pid: int, number: int) -> None:

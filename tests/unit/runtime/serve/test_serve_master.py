@@ -1,6 +1,7 @@
 """The master in a process of its own: workers that start, are killed, can't start, are told to
 stop. What they print tells what happened."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -48,14 +49,15 @@ def start():
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         processes.append(process)
         return process
 
     yield run
     for process in processes:
-        if process.poll() is None:
-            process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
@@ -95,7 +97,8 @@ def test_nobody_serves_before_all_are_ready(start):  # D3.6
     lines = [process.stdout.readline().split()[0] for _ in range(4)]
     assert lines[:2] == ["ready", "ready"]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 0, err
 
 
 def test_a_worker_that_cant_start_ends_all(start):
