@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from http import HTTPStatus
@@ -38,8 +38,6 @@ from sagedock.store.uri import S3Uri
 
 _JSON = {"Content-Type": "application/json"}
 _LOOK_SECONDS = 0.02
-_LOADS = 3
-"""How often one request has its model loaded before the container's 404 is believed."""
 _NAME_CHARACTERS = 32
 _LOCK, _NEW = ".lock", ".new-"
 
@@ -94,20 +92,34 @@ class TargetModels:
         took too long, ModelError where it failed, and what a connection raises.
         """
         name = leg.name
-        for tried in range(_LOADS + 1):
-            answer = self._send(leg, "POST", f"/models/{name}/invoke", message)
-            if answer.status == HTTPStatus.NOT_FOUND:
+        answer: Answer | ReadAnswer = self._ask_for(leg, name, message)
+        if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.INSUFFICIENT_STORAGE}:
+            said = answer.whole()
+            if said.status == HTTPStatus.NOT_FOUND and self._is_loaded(leg, name):
+                return ReadAnswer(said)  # the model's own
+            answer = self._load_and_ask(leg, name, message)
+        return self._used(leg, name, answer)
+
+    def _ask_for(self, leg: Leg, name: str, message: Message) -> Answer:
+        return self._send(leg, "POST", f"/models/{name}/invoke", message)
+
+    def _load_and_ask(self, leg: Leg, name: str, message: Message) -> Answer | ReadAnswer:
+        """All under the lock, so that nobody unloads the model before it was asked."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(_locked(leg))
+                while not self._is_loaded(leg, name):
+                    self._lay_down(leg, leg.folder / name)
+                    self._load(leg, name)
+            except LateError:
+                raise leg.faults.loading(leg.target) from None
+            answer = self._ask_for(leg, name, message)
+            while answer.status == HTTPStatus.INSUFFICIENT_STORAGE:  # D5.7: no memory to run in
                 said = answer.whole()
-                if tried == _LOADS or self._is_loaded(leg, name):  # then it is the model's own
+                if not self._evict(leg, name):
                     return ReadAnswer(said)
-                self._make_ready(leg, name)
-            elif answer.status == HTTPStatus.INSUFFICIENT_STORAGE:  # D5.7, without memory to run
-                said = answer.whole()
-                if tried == _LOADS or not self._make_room(leg, name):
-                    return ReadAnswer(said)
-            else:
-                return self._used(leg, name, answer)
-        raise AssertionError("the last try has an answer")  # pragma: no cover
+                answer = self._ask_for(leg, name, message)
+            return answer
 
     def _send(self, leg: Leg, method: str, path: str, message: Message) -> Answer:
         if not isinstance(message.body, bytes):
@@ -119,7 +131,7 @@ class TargetModels:
         message = Message(body=body, headers=_JSON if body else {})
         return self._send(leg, method, path, message).whole()
 
-    def _used(self, leg: Leg, name: str, answer: Answer) -> Answer | ReadAnswer:
+    def _used(self, leg: Leg, name: str, answer: Answer | ReadAnswer) -> Answer | ReadAnswer:
         with suppress(FileNotFoundError):  # unloaded by somebody while it answered
             os.utime(leg.folder / name)
         if leg.hop.cached:
@@ -133,15 +145,6 @@ class TargetModels:
         return self._ask(leg, "GET", f"/models/{name}").is_good
 
     # loading
-
-    def _make_ready(self, leg: Leg, name: str) -> None:
-        try:
-            with _locked(leg):
-                if not self._is_loaded(leg, name):
-                    self._lay_down(leg, leg.folder / name)
-                    self._load(leg, name)
-        except LateError:
-            raise leg.faults.loading(leg.target) from None
 
     def _lay_down(self, leg: Leg, model: Path) -> None:
         for left in leg.folder.glob(f"{_NEW}*"):  # of a process that was killed
@@ -184,10 +187,6 @@ class TargetModels:
                 raise leg.faults.answered(leg.shown, said)
 
     # unloading
-
-    def _make_room(self, leg: Leg, name: str) -> bool:
-        with _locked(leg):
-            return self._evict(leg, name)
 
     def _evict(self, leg: Leg, keep: str) -> bool:
         """Unload the model that was used least recently; whether there was one but `keep`."""

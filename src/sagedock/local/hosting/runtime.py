@@ -78,14 +78,24 @@ class LocalRuntime:
         call = self._call("InvokeEndpointWithResponseStream", request, self._stream_seconds)
         connections = Connections()  # the stream's own: its reader may take its time
         delivery = Delivery(self._settings, self._records, connections, self._store)
-        delivered = delivery.deliver(call)
+        try:
+            delivered = delivery.deliver(call)
+        except BaseException:
+            connections.close()
+            raise
         ended = None
         if self._scribe.takes(delivered):
 
             def ended(body: bytes) -> None:
                 self._scribe.write(delivered, call, call.message().content, body)
 
-        stream = EventStream(delivered.answer, delivered.shown, call.seconds, ended)
+        stream = EventStream(
+            delivered.answer,
+            delivered.shown,
+            call.seconds,
+            ended=ended,
+            released=connections.close,
+        )
         return {"Body": stream, **_described(delivered)}
 
     def invoke_endpoint_async(self, **request: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class EventStream:
     {"PayloadPart": {"Bytes": …}}, which come as the container sends them.
 
     Raises ModelStreamError on the way where the container breaks off or takes too long. `ended`
-    is called with the whole body when it has come.
+    is called with the whole body when it has come, `released` when no more is to come.
     """
 
     def __init__(
@@ -42,10 +42,12 @@ class EventStream:
         answer: Answer | ReadAnswer,
         shown: str,
         seconds: float,
-        ended: Callable[[bytes], None] | None = None,
+        *,
+        ended: Callable[[bytes], None] | None,
+        released: Callable[[], None],
     ) -> None:
         self._answer, self._shown, self._seconds = answer, shown, seconds
-        self._ended = ended
+        self._ended, self._released = ended, released
         self._events = self._run()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -77,6 +79,7 @@ class EventStream:
     def close(self) -> None:
         """Let go of the connection; what has not come is lost."""
         self._answer.close()
+        self._released()
 
     def __enter__(self) -> EventStream:
         return self
