@@ -300,46 +300,6 @@ def processing_output(
     }
 
 
-def model_request(
-    *,
-    name: str,
-    image_uri: str,
-    model_data: str | None,
-    role: str,
-    environment: Mapping[str, str] | None = None,
-    tags: Sequence[Mapping[str, str]] = (),
-) -> Request:
-    """A CreateModel request of one container."""
-    container: Request = {"Image": image_uri}
-    container |= _given(ModelDataUrl=model_data, Environment=dict(environment or {}))
-    return {
-        "ModelName": name,
-        "PrimaryContainer": container,
-        "ExecutionRoleArn": role,
-        **_given(Tags=[dict(tag) for tag in tags]),
-    }
-
-
-def production_variant(
-    *,
-    model_name: str,
-    instance_type: str,
-    instance_count: int = 1,
-    name: str = "AllTraffic",
-    weight: float = 1.0,
-    startup_seconds: int | None = None,
-) -> Request:
-    """One of CreateEndpointConfig's ProductionVariants, named as the SDKs name it."""
-    return {
-        "VariantName": name,
-        "ModelName": model_name,
-        "InstanceType": instance_type,
-        "InitialInstanceCount": instance_count,
-        "InitialVariantWeight": weight,
-        **_given(ContainerStartupHealthCheckTimeoutInSeconds=startup_seconds),
-    }
-
-
 def transform_request(
     *,
     job_name: str,

@@ -1,8 +1,9 @@
-"""`sagedock logs`: what a job's container has printed, and prints."""
+"""`sagedock logs`: what the containers of a job or an endpoint have printed, and print."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job or endpoint ends.")
 @click.option("-t", "--timestamps", is_flag=True, help="Show when each line was printed (UTC).")
 @click.option(
     "-n", "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines."
@@ -30,23 +31,57 @@ if TYPE_CHECKING:
 def logs(
     data: Path | None, name: str, follow: bool, timestamps: bool, tail: int | None, kind: str | None
 ) -> None:
-    """Show a job's log, as it grows if you like.
+    """Show the log of a job or an endpoint, as it grows if you like.
 
-    Ctrl-C ends the showing, not the job. Of a progress bar its last state is shown.
+    Ctrl-C ends the showing, not the job. Of a progress bar its last state is shown. Lines of an
+    endpoint begin with their log stream: VARIANT/INSTANCE.
     """
-    from sagedock.cli.context import find_job, open_client
+    from sagedock.cli.context import open_client
 
     with open_client(data) as client:
-        job = find_job(client, name, kind)
-        lines = _followed(client, job, tail) if follow else _so_far(client, job, tail)
-        for line in lines:
+        for line in _lines(client, name, kind, follow, tail):
             text = settled(line.text)
             click.echo(f"{line.stamp} {text}" if timestamps else text)
 
 
-def _so_far(client: LocalSageMaker, job: Job, tail: int | None) -> Iterable[LogLine]:
-    lines = client.logs(job)
-    return lines if tail is None else lines[max(0, len(lines) - tail) :]
+def _lines(
+    client: LocalSageMaker, name: str, kind: str | None, follow: bool, tail: int | None
+) -> Iterable[LogLine]:
+    from sagedock.cli.context import find_job
+    from sagedock.errors import ResourceNotFoundError
+
+    try:
+        job = find_job(client, name, kind)
+    except ResourceNotFoundError:
+        if kind is None and (found := _of_endpoint(client, name, follow, tail)) is not None:
+            return found
+        raise
+    return _followed(client, job, tail) if follow else _last(client.logs(job), tail)
+
+
+def _of_endpoint(
+    client: LocalSageMaker, name: str, follow: bool, tail: int | None
+) -> Iterable[LogLine] | None:
+    """The lines of an endpoint; None where there is none of that name."""
+    from sagedock.errors import ResourceNotFoundError
+
+    try:
+        so_far = client.endpoint_logs(name)
+    except ResourceNotFoundError:
+        return None
+    if not follow:
+        return _last(_named(so_far), tail)
+    skipped = 0 if tail is None else max(0, len(so_far) - tail)
+    return islice(_named(client.follow_endpoint_logs(name)), skipped, None)
+
+
+def _named(lines: Iterable[tuple[str, LogLine]]) -> Iterator[LogLine]:
+    return (replace(line, text=f"[{stream}] {settled(line.text)}") for stream, line in lines)
+
+
+def _last(lines: Iterable[LogLine], tail: int | None) -> Iterable[LogLine]:
+    found = list(lines)
+    return found if tail is None else found[max(0, len(found) - tail) :]
 
 
 def _followed(client: LocalSageMaker, job: Job, tail: int | None) -> Iterator[LogLine]:

@@ -12,6 +12,7 @@ from sagedock.contract.hyperparameters import PROGRAM, decode, encode, user_hype
 from sagedock.contract.names import base_name_of_image
 from sagedock.errors import InputError, UsageError
 from sagedock.launch import source
+from sagedock.launch.async_predictor import AsyncPredictor
 from sagedock.launch.job import LaunchedJob
 from sagedock.launch.model import Model
 from sagedock.launch.predictor import Predictor
@@ -245,7 +246,7 @@ class Estimator:
         model_name: str | None = None,
         env: Mapping[str, str] | None = None,
         **settings: Any,
-    ) -> Predictor:
+    ) -> Predictor | AsyncPredictor:
         """The latest job's model at an endpoint, served by `image_uri` (by default the image that
         trained it); other arguments are Model.deploy's own. Raises UsageError where there is no
         model."""

@@ -49,7 +49,7 @@ class LogWriter:
 
 def read(path: Path) -> list[LogLine]:
     """All whole lines of a log file; none where there is no file yet."""
-    return _whole_lines(path.read_bytes()) if path.exists() else []
+    return whole_lines(path.read_bytes()) if path.exists() else []
 
 
 def tail(path: Path) -> list[LogLine]:
@@ -68,7 +68,7 @@ def _last_lines(path: Path, length: int) -> list[LogLine]:
         start = max(0, path.stat().st_size - length)
         stream.seek(start)
         data = stream.read()
-    return _whole_lines(data.partition(b"\n")[2] if start else data)
+    return whole_lines(data.partition(b"\n")[2] if start else data)
 
 
 def follow(path: Path, ended: Callable[[], bool]) -> Iterator[LogLine]:
@@ -76,17 +76,17 @@ def follow(path: Path, ended: Callable[[], bool]) -> Iterator[LogLine]:
     offset = 0
     while True:
         last = ended()  # asked before reading: what was written before the end is read
-        data = _read_from(path, offset)
+        data = read_from(path, offset)
         offset += len(data)
-        yield from _whole_lines(data)
+        yield from whole_lines(data)
         if last and not data:
             return
         if not data:
             time.sleep(_POLL_SECONDS)
 
 
-def _read_from(path: Path, offset: int) -> bytes:
-    """Whole lines only, and not all of a big log at once."""
+def read_from(path: Path, offset: int) -> bytes:
+    """Bytes after `offset`: whole lines only, and not all of a big log at once."""
     if not path.exists():
         return b""
     data, size = b"", _TAIL_BYTES
@@ -123,7 +123,8 @@ def seconds(line: LogLine) -> float:
     return datetime.fromisoformat(line.stamp[:26] + "+00:00").timestamp()
 
 
-def _whole_lines(data: bytes) -> list[LogLine]:
+def whole_lines(data: bytes) -> list[LogLine]:
+    """The lines in `data`, each up to its line break."""
     # Only line breaks end a line: carriage returns and the like are part of its text.
     return [_parsed(line) for line in data.decode("utf-8", "replace").split("\n")[:-1]]
 

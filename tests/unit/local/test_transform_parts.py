@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_local_describe import departures
 from transform_kit import cut
 
-from sagedock import requests
+from sagedock import hosting_requests, requests
 from sagedock.errors import (
     InputError,
     JobFailedError,
@@ -122,8 +122,12 @@ def client(tmp_path: Path) -> Iterator[LocalSageMaker]:
 
 
 def model(**more: Any) -> dict[str, Any]:
-    arguments = {"name": "m", "image_uri": "i", "model_data": None, "role": ROLE, **more}
-    return requests.model_request(**arguments)
+    container = hosting_requests.model_container(
+        "i", more.get("model_data"), more.get("environment", {})
+    )
+    return hosting_requests.model_request(
+        name="m", containers={"PrimaryContainer": container}, role=ROLE
+    )
 
 
 def test_a_models_life(client: LocalSageMaker) -> None:

@@ -4,17 +4,18 @@ endpoint; it outlives whoever made it, until it is deleted."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sagedock import requests
 from sagedock.engine.docker import Engine
-from sagedock.errors import ValidationError
+from sagedock.engine.plan import LogLine
+from sagedock.errors import ResourceNotFoundError, ValidationError
 from sagedock.local import model_data, owner
 from sagedock.local.describe import Answer
-from sagedock.local.hosting import answers, support
+from sagedock.local.hosting import answers, logs, support
 from sagedock.local.hosting.host import Host
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
@@ -159,6 +160,27 @@ class HostingService(JobService):
         """All endpoints, newest first."""
         return [self._kept(endpoint) for endpoint in self._hosting.list()]
 
+    def endpoint_logs(self, name: str) -> list[tuple[str, LogLine]]:
+        """All lines that the endpoint's containers printed so far, with the names of their log
+        streams; those of one that is deleted stay readable. Raises ResourceNotFoundError."""
+        return list(logs.read(self._folder_with_logs(name)))
+
+    def follow_endpoint_logs(self, name: str) -> Iterator[tuple[str, LogLine]]:
+        """The same, line by line, until the endpoint is gone or has failed."""
+        return logs.follow(self._folder_with_logs(name), lambda: not self._is_live(name))
+
+    def _folder_with_logs(self, name: str) -> Path:
+        folder = self._endpoint_folder(name)
+        if not (folder / "logs").is_dir():
+            self._hosting.get(name)
+        return folder
+
+    def _is_live(self, name: str) -> bool:
+        try:
+            return self.endpoint(name).status is not EndpointStatus.FAILED
+        except ResourceNotFoundError:
+            return False
+
     def keep_endpoint(self, name: str, giver: Owner) -> None:
         """Become the owner of an endpoint that `giver` has left to this process, and keep it."""
         endpoint = replace(self._hosting.get(name), owner=giver)
@@ -200,7 +222,10 @@ class HostingService(JobService):
         owner.spawn_host(self.settings, endpoint.name, self._runner_log(endpoint.name))
 
     def _runner_log(self, name: str) -> Path:
-        return self.settings.data / "endpoints" / name / "runner.log"
+        return self._endpoint_folder(name) / "runner.log"
+
+    def _endpoint_folder(self, name: str) -> Path:
+        return self.settings.data / "endpoints" / name
 
 
 def _busy(endpoint: Endpoint) -> ValidationError:
