@@ -34,11 +34,19 @@ _LOOK_SECONDS = 0.1
 
 
 class Background:
-    """The background work of endpoint `name`, in threads of this process."""
+    """The background work of endpoint `name`, in threads of this process. When it is to end, what
+    is under way has `drain_seconds`."""
 
     def __init__(
-        self, name: str, *, settings: LocalSettings, store: DiskStore, records: HostingRecords
+        self,
+        name: str,
+        *,
+        settings: LocalSettings,
+        store: DiskStore,
+        records: HostingRecords,
+        drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
+        self._drain_seconds = drain_seconds
         self._name, self._store, self._records = name, store, records
         self._spool = Spool(settings.data / "endpoints" / name, name)
         self._queue = AsyncRecords(settings.data)
@@ -63,7 +71,7 @@ class Background:
             thread.start()
 
     def stop(self) -> None:
-        """End: returns when nothing is under way any more, after 30 s at most. May be called
+        """End: returns when nothing is under way any more. May be called
         without `start`. What was captured is moved; what waits for an endpoint that is being
         deleted is forgotten, for any other it waits for the next owner."""
         self._stopped.set()
@@ -80,7 +88,7 @@ class Background:
         self._queue.close()
 
     def _end(self, pool: ThreadPoolExecutor) -> None:
-        if wait(self._at_work, timeout=DRAIN_SECONDS).not_done:
+        if wait(self._at_work, timeout=self._drain_seconds).not_done:
             self._broken_off = True
             self._connections.abort()
         pool.shutdown(cancel_futures=True)
