@@ -43,7 +43,10 @@ PLACES = {
     "click": ("cli/",),
     "rich": ("cli/",),
     "sqlite3": (
-        "store/", "local/records.py", "local/models.py", "local/hosting/records.py",
+        "store/",
+        "local/records.py",
+        "local/models.py",
+        "local/hosting/records.py",
         "local/hosting/async_records.py",
     ),
 }
