@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from sagedock.contract.names import name_from_base
 from sagedock.errors import ModelError, ResourceNotFoundError, StoreError, UsageError
+from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 
 if TYPE_CHECKING:
@@ -43,8 +44,11 @@ class AsyncInferenceResponse:
         result yet.
         """
         if self._result is None:
-            seconds = waiter_config.delay * waiter_config.max_attempts if waiter_config else 0
-            self._result = (self.predictor_async._awaited(self, seconds),)
+            predictor = self.predictor_async.predictor
+            store = predictor.sagemaker_session.store
+            body = awaited(store, self.output_path, self.failure_path, waiter_config)
+            value = predictor.deserialized(io.BytesIO(body), predictor.accepted or "")
+            self._result = (value,)
         return self._result[0]
 
 
@@ -106,32 +110,6 @@ class AsyncPredictor:
         bucket = S3Uri(self.sagemaker_session.default_bucket())
         return bucket.join("async-endpoint-inputs", folder, str(uuid4()))
 
-    def _awaited(self, response: AsyncInferenceResponse, seconds: float) -> Any:
-        until = time.monotonic() + seconds
-        while True:
-            output = self._read(response.output_path)
-            if output is not None:
-                content_type = self.predictor.accepted or ""
-                return self.predictor.deserialized(io.BytesIO(output), content_type)
-            failure = self._read(response.failure_path)
-            if failure is not None:
-                raise ModelError(failure.decode("utf-8", "replace").strip(), body=failure)
-            if time.monotonic() >= until:
-                raise ResourceNotFoundError(
-                    f"No object {response.output_path} yet: inference could still be running.",
-                    hint="Ask again later, or wait: get_result(WaiterConfig(…)).",
-                )
-            time.sleep(_LOOK_SECONDS)
-
-    def _read(self, path: str | None) -> bytes | None:
-        if path is None:
-            return None
-        try:
-            with self._store.open(S3Uri.parse(path)) as stream:
-                return stream.read()
-        except StoreError:
-            return None
-
     def delete_endpoint(self, delete_endpoint_config: bool = True) -> None:
         """As the Predictor's."""
         self.predictor.delete_endpoint(delete_endpoint_config)
@@ -143,3 +121,32 @@ class AsyncPredictor:
     def close(self) -> None:
         """Let go of connections; the endpoint goes on."""
         self.predictor.close()
+
+
+def awaited(
+    store: DiskStore, output: str, failure: str | None, waiter: WaiterConfig | None
+) -> bytes:
+    """The object `output` when it is there. Raises ModelError with the text of `failure` where
+    that is there, ResourceNotFoundError when the waiting is over (None: at once)."""
+    until = time.monotonic() + (waiter.delay * waiter.max_attempts if waiter else 0)
+    while True:
+        found = _read(store, output)
+        if found is not None:
+            return found
+        told = _read(store, failure) if failure else None
+        if told is not None:
+            raise ModelError(told.decode("utf-8", "replace").strip(), body=told)
+        if time.monotonic() >= until:
+            raise ResourceNotFoundError(
+                f"No object {output} yet: inference could still be running.",
+                hint="Ask again later, or wait: get_result(WaiterConfig(…)).",
+            )
+        time.sleep(_LOOK_SECONDS)
+
+
+def _read(store: DiskStore, path: str) -> bytes | None:
+    try:
+        with store.open(S3Uri.parse(path)) as stream:
+            return stream.read()
+    except StoreError:
+        return None
