@@ -44,7 +44,8 @@ def test_headers_are_passed_on_and_what_came_back_is_told(sagedock, server, work
     server.answer = lambda request: (200, {"Content-Type": "x/y", ATTRIBUTES: "back"}, b"\xff")
     done = sagedock(
         "invoke", "e", "1", "--content-type", "a/b", "--accept", "c/d",
-        "--custom-attributes", "k=v", "--inference-id", "mine", "--target-variant", "v", "--output", "answer",
+        "--custom-attributes", "k=v", "--inference-id", "mine", "--target-variant", "v",
+        "--output", "answer",
     )  # fmt: skip
     assert json.loads(done.stdout) == {
         "ContentType": "x/y", "InvokedProductionVariant": "v", "CustomAttributes": "back",
