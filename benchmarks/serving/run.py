@@ -1,6 +1,11 @@
-"""Our serving image against the classic layout and AWS's inference toolkit, side by side.
+"""Our serving image against other ways to serve the same models, side by side.
 
     make images && .venv/bin/python benchmarks/serving/run.py [--rounds 3] [--peers classic toolkit]
+
+Peers: `classic` (the tutorials' gunicorn, Flask and pandas), `toolkit` (AWS's sagemaker-inference
+on multi-model-server), `inference-server` (from PyPI, with fast functions), and our own ASGI
+application, model and batches on two servers: `uvicorn` (as the image falls back on it) and
+`granian`. AWS's own XGBoost container is in no package index, and no registry is asked for it.
 
 Every round asks every server in turn, in the same container network, two workers each; ratios are
 medians over the rounds, so that a machine that slows down slows all of them down. Answers are
@@ -18,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -31,6 +37,16 @@ from sagedock.images.plan import BuildPlan, proxy_names, secrets
 
 HERE = Path(__file__).resolve().parent
 OURS = "sagedock/serving:latest"
+PEERS = {
+    "classic": "sagedock/processing:latest",
+    "toolkit": "sagedock/processing:latest",
+    "inference-server": "sagedock/processing:latest",
+    "uvicorn": "",
+    "granian": "sagedock/serving:latest",
+}
+"""What each peer's image is built on; none for our own image, told otherwise."""
+TOLD = {"uvicorn": {"SAGEMAKER_MODEL_SERVER_TIMEOUT": "60"}}
+"""A time-out needs a task for each request: all of them go by way of uvicorn and ASGI."""
 MAKE = """
 import joblib, numpy as np, os, xgboost as xgb
 from sklearn.ensemble import RandomForestClassifier
@@ -76,11 +92,13 @@ def docker(*arguments: str) -> str:
 class Server:
     """One running container, asked at its own address."""
 
-    def __init__(self, image: str, model: Path) -> None:
+    def __init__(self, image: str, model: Path, told: Mapping[str, str]) -> None:
         start = time.perf_counter()
+        environment = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2", **told}
         self.id = docker(
             "run", "--detach", "--label", "sagedock=bench", "-v", f"{model}:/opt/ml/model:ro",
-            "-e", "SAGEMAKER_MODEL_SERVER_WORKERS=2", image, "serve",
+            *(word for item in environment.items() for word in ("-e", "=".join(item))),
+            image, "serve",
         )  # fmt: skip
         networks = json.loads(
             docker("inspect", "-f", "{{json .NetworkSettings.Networks}}", self.id)
@@ -126,6 +144,8 @@ class Server:
 
 def build_peer(name: str) -> str:
     """Its context is its own folder, with the project's script for this machine's index."""
+    if not PEERS[name]:
+        return OURS
     tag = f"sagedock-bench/{name}:latest"
     with tempfile.TemporaryDirectory() as folder:
         context = Path(folder)
@@ -135,7 +155,7 @@ def build_peer(name: str) -> str:
             context=context,
             dockerfile=context / "Dockerfile",
             tags=(tag,),
-            build_args={"PARENT": "sagedock/processing:latest"},
+            build_args={"PARENT": PEERS[name]},
             forwarded=proxy_names(os.environ),
             secrets=secrets(os.environ),
             labels={},
@@ -177,14 +197,16 @@ def compare(task: Task, servers: dict[str, Server], bodies: list[bytes], rounds:
         ratios = [o[0] / r[0] for o, r in zip(figures["ours"], rows, strict=True)]
         cpus = [r[1] / o[1] for o, r in zip(figures["ours"], rows, strict=True)]
         print(
-            f"  {name:8} {rate:8.0f} requests/s  CPU {cpu * 1e6:7.0f} µs  p50 {p50 * 1e3:7.2f} ms"
+            f"  {name:16} {rate:8.0f} requests/s  CPU {cpu * 1e6:7.0f} µs  p50 {p50 * 1e3:7.2f} ms"
             f"  p99 {p99 * 1e3:7.2f} ms   ours: {median(ratios):5.1f} x as many,"
             f" 1/{median(cpus):.1f} of the CPU"
         )
 
 
 def measure(model: str, folder: Path, images: dict[str, str], rounds: int) -> None:
-    servers = {name: Server(image, folder / model) for name, image in images.items()}
+    servers = {
+        name: Server(image, folder / model, TOLD.get(name, {})) for name, image in images.items()
+    }
     try:
         lines = [
             ",".join(f"{v:g}" for v in row).encode() for row in np.load(folder / "X.npy").tolist()
@@ -194,7 +216,7 @@ def measure(model: str, folder: Path, images: dict[str, str], rounds: int) -> No
             compare(task, servers, bodies, rounds)
         print(f"\n{model}: started, and memory after the load")
         for name, server in servers.items():
-            print(f"  {name:8} /ping after {server.start:5.2f} s   {server.memory():6.0f} MB PSS")
+            print(f"  {name:16} /ping after {server.start:5.2f} s   {server.memory():6.0f} MB PSS")
     finally:
         for server in servers.values():
             server.remove()
@@ -203,7 +225,7 @@ def measure(model: str, folder: Path, images: dict[str, str], rounds: int) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peers", nargs="*", default=["classic", "toolkit"])
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     arguments = parser.parse_args()
     images = {"ours": OURS, **{name: build_peer(name) for name in arguments.peers}}
     with tempfile.TemporaryDirectory() as name:

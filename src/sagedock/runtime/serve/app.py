@@ -135,13 +135,7 @@ class App:
         await respond(send, 200, content_type, body)
 
     def _parameters(self) -> tuple[bytes, bytes]:
-        """E3, E4, H5.9: names and spelling of the service."""
-        document = {
-            "MaxConcurrentTransforms": self._settings.concurrency,
-            "BatchStrategy": self._settings.batch_strategy,
-            "MaxPayloadInMB": self._limit // MEGABYTE,
-        }
-        return json.dumps(document).encode(), _JSON
+        return parameters(self._settings), _JSON
 
     async def _invocation(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = time.perf_counter()
@@ -210,6 +204,16 @@ class App:
                 "(SAGEMAKER_MAX_PAYLOAD_IN_MB, 0 for none).",
                 limit=self._limit,
             )
+
+
+def parameters(settings: Settings) -> bytes:
+    """E3, E4, H5.9: names and spelling of the service."""
+    document = {
+        "MaxConcurrentTransforms": settings.concurrency,
+        "BatchStrategy": settings.batch_strategy,
+        "MaxPayloadInMB": settings.max_payload // MEGABYTE,
+    }
+    return json.dumps(document).encode()
 
 
 async def deliver(send: Send, answer: Answer) -> None:

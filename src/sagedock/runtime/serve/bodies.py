@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from sagedock.runtime.serve import libsvm_rows, recordio
+from sagedock.runtime.serve import libsvm_rows, parquet_rows, recordio
 from sagedock.runtime.serve.csv_rows import Decoder, decoded, to_float32
 from sagedock.runtime.serve.problems import Refusal, bad_value
 
@@ -18,6 +18,7 @@ JSONLINES = "application/jsonlines"
 NPY = "application/x-npy"
 LIBSVM = "text/libsvm"
 RECORDIO = "application/x-recordio-protobuf"
+PARQUET = "application/x-parquet"
 
 _NAMES = {
     "": CSV, "csv": CSV, CSV: CSV, "application/csv": CSV, "text/plain": CSV,
@@ -27,6 +28,7 @@ _NAMES = {
     "npy": NPY, NPY: NPY,
     "libsvm": LIBSVM, LIBSVM: LIBSVM, "text/x-libsvm": LIBSVM,
     "recordio-protobuf": RECORDIO, RECORDIO: RECORDIO,
+    "parquet": PARQUET, PARQUET: PARQUET, "application/vnd.apache.parquet": PARQUET,
     "application/octet-stream": CSV,
 }  # fmt: skip
 SUPPORTED = (CSV, LIBSVM, JSON, JSONLINES, NPY, RECORDIO)
@@ -36,6 +38,8 @@ def kind_of(content_type: str) -> str:
     """The body's kind. Raises Refusal 415 for one that isn't served. None at all means CSV."""
     name = content_type.partition(";")[0].strip().lower()
     kind = _NAMES.get(name)
+    if kind == PARQUET and not parquet_rows.available():
+        raise Refusal(415, parquet_rows.HOW, supported=list(SUPPORTED))
     if kind is None:
         raise Refusal(
             415,
@@ -63,6 +67,8 @@ class Bodies:
             return self._csv.table(body)
         if kind == LIBSVM:
             return libsvm_rows.table(body, self.columns)
+        if kind == PARQUET:
+            return self._checked(parquet_rows.table(body, parquet_rows.arro3()))
         if kind == RECORDIO:
             return self._checked(recordio.table(body, self.columns))
         return self._checked(self._readers[kind](body))

@@ -21,7 +21,14 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from sagedock.runtime.serve import memory, proxy
-from sagedock.runtime.serve.app import Receive, Scope, Send, refuse, respond
+from sagedock.runtime.serve.app import (
+    Receive,
+    Scope,
+    Send,
+    parameters,
+    refuse,
+    respond,
+)
 from sagedock.runtime.serve.problems import Refusal, failure
 from sagedock.runtime.serve.settings import Settings
 from sagedock.runtime.serve.worker import GO, READY, http_server
@@ -40,7 +47,7 @@ def serve(settings: Settings, listener: socket.socket) -> int:
 
 async def _main(settings: Settings, listener: socket.socket) -> int:
     models = Models(settings)
-    server = http_server(MultiModelApp(models))
+    server = http_server(MultiModelApp(models, settings))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
@@ -184,8 +191,9 @@ async def _end(found: Loaded) -> None:
 class MultiModelApp:
     """ASGI: the routes of D5.3 to D5.7, and /ping, which is 200 with nothing loaded (D5.2)."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, settings: Settings) -> None:
         self._models = models
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -199,9 +207,12 @@ class MultiModelApp:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        parts = [unquote(part) for part in path.split("/")[1:]]
+        # A name is opaque (D5.8): cut where the caller did, before %2F becomes a slash.
+        parts = [unquote(part) for part in scope["raw_path"].decode("latin-1").split("/")[1:]]
         if path == "/ping":
             await respond(send, 200, b"text/plain", b"")
+        elif path == "/execution-parameters" and method == "GET":
+            await respond(send, 200, _JSON, parameters(self._settings))
         elif path == "/metrics":
             text = f"# TYPE sagedock_models gauge\nsagedock_models {len(self._models.listing())}\n"
             await respond(send, 200, b"text/plain; version=0.0.4", text.encode())

@@ -35,10 +35,10 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault of the program)
         return json.dumps({"error": self.message, **self.facts}, ensure_ascii=False).encode()
 
 
-def bad_value(message: str, *, row: int, column: int | None = None) -> Refusal:
+def bad_value(message: str, *, row: int | None = None, column: int | None = None) -> Refusal:
     """400 for a value; `row` and `column` count from 1 as a person does."""
-    facts = {"row": row} if column is None else {"row": row, "column": column}
-    return Refusal(400, message, **facts)
+    facts = {"row": row, "column": column}
+    return Refusal(400, message, **{name: at for name, at in facts.items() if at is not None})
 
 
 def failure(error: BaseException) -> Refusal:
