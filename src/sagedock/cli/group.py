@@ -19,7 +19,7 @@ COMMANDS = {
     "transform": "Send data through a model in batches.",
     "jobs": "List jobs, newest first.",
     "describe": "Show everything known of a job.",
-    "logs": "Show the log of a job or an endpoint, as it grows if you like.",
+    "logs": "Show the log of a job or an endpoint.",
     "stop": "Ask a running job to stop.",
     "serve": "Keep a model ready at an endpoint.",
     "invoke": "Send a request to an endpoint, and print its answer.",

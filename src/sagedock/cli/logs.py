@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 def logs(
     data: Path | None, name: str, follow: bool, timestamps: bool, tail: int | None, kind: str | None
 ) -> None:
-    """Show the log of a job or an endpoint, as it grows if you like.
+    """Show the log of a job or an endpoint.
 
-    Ctrl-C ends the showing, not the job. Of a progress bar its last state is shown. Lines of an
+    --follow shows it as it grows; Ctrl-C ends the showing, not the job. Of a progress bar its last state is shown. Lines of an
     endpoint begin with their log stream: VARIANT/INSTANCE.
     """
     from sagedock.cli.context import open_client

@@ -24,6 +24,9 @@ __all__ = [
 
 CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
 _POLL_SECONDS = 0.05
+_ON_THE_WAY = frozenset(
+    {EndpointStatus.CREATING, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK}
+)
 _SHOWN = 200
 
 
@@ -161,16 +164,21 @@ class Predictor:
 
 
 def wait_until_in_service(session: Session, name: str) -> None:
-    """Until an endpoint is InService. Raises JobFailedError with its FailureReason."""
+    """Until an endpoint is InService. Raises JobFailedError with its FailureReason, also where an
+    update was rolled back."""
     client = session.sagemaker_client
-    while (endpoint := client.endpoint(name)).status is EndpointStatus.CREATING:
+    while (endpoint := client.endpoint(name)).status in _ON_THE_WAY:
         time.sleep(_POLL_SECONDS)
-    if endpoint.status is not EndpointStatus.IN_SERVICE:
-        reason = endpoint.failure or "it is being deleted."
-        raise JobFailedError(
-            f"Endpoint {name} is {endpoint.status}: {reason}",
-            hint=f"Delete it when you have seen enough: sagedock delete-endpoint {name}",
-        )
+    if endpoint.status is EndpointStatus.IN_SERVICE and not endpoint.failure:
+        return
+    gone = "it is being deleted." if endpoint.status is EndpointStatus.DELETING else ""
+    kept = endpoint.status is EndpointStatus.IN_SERVICE
+    raise JobFailedError(
+        f"Endpoint {name} is {endpoint.status}: {endpoint.failure or gone}",
+        hint="It serves what it served before."
+        if kept
+        else f"Delete it when you have seen enough: sagedock delete-endpoint {name}",
+    )
 
 
 def serialize(data: Any, content_type: str) -> bytes:

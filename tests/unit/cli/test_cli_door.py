@@ -134,7 +134,7 @@ def test_a_reader_that_goes_away_is_no_error(jobs, tmp_path):
 def test_invoke_wants_one_body(sagedock, arguments):
     done = sagedock("invoke", *arguments)
     assert done.returncode == 2
-    assert "Give either TEXT or --body FILE." in done.stderr
+    assert "Give either TEXT, --body FILE" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["invoke", "none", "1"], ["delete-endpoint", "none"]])
