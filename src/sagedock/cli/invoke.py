@@ -58,8 +58,7 @@ def invoke(
     from sagedock.local.hosting.runtime import LocalRuntime
 
     if (text is not None) + (body is not None) + (input_location is not None) != 1:
-        place = ", or --input-location URI" if later else ""
-        raise click.UsageError(f"Give either TEXT or --body FILE{place}.")
+        raise click.UsageError("Give either TEXT, --body FILE or --async --input-location URI.")
     if stream and later:
         raise click.UsageError("--stream and --async can't both be had.")
     if not later and (input_location or timeout or wait):
