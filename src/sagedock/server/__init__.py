@@ -1,0 +1,1 @@
+"""AWS's wire protocols on loopback: what SDKs, the AWS CLI and containers speak to."""
