@@ -74,11 +74,11 @@ class Task:
 
 
 TASKS = (
-    Task(model="xgboost", rows=1, connections=16, count={"ours": 8000, "peer": 600}),
-    Task(model="xgboost", rows=1, connections=1, count={"ours": 1500, "peer": 150}),
-    Task(model="xgboost", rows=1000, connections=4, count={"ours": 300, "peer": 60}),
-    Task(model="forest", rows=1, connections=16, count={"ours": 6000, "peer": 300}),
-    Task(model="forest", rows=1000, connections=4, count={"ours": 80, "peer": 40}),
+    Task(model="xgboost", rows=1, connections=16, count={"ours": 40000, "peer": 1200}),
+    Task(model="xgboost", rows=1, connections=1, count={"ours": 3000, "peer": 300}),
+    Task(model="xgboost", rows=1000, connections=4, count={"ours": 400, "peer": 120}),
+    Task(model="forest", rows=1, connections=16, count={"ours": 20000, "peer": 600}),
+    Task(model="forest", rows=1000, connections=4, count={"ours": 80, "peer": 60}),
 )
 
 
@@ -174,7 +174,7 @@ def compare(task: Task, servers: dict[str, Server], bodies: list[bytes], rounds:
     for number in range(rounds + 1):
         known: dict[int, np.ndarray] = {}
         for name, server in servers.items():
-            count = task.count["ours" if name == "ours" else "peer"]
+            count = task.count["ours" if name in ("ours", "uvicorn", "granian") else "peer"]
             before = server.cpu()
             result = run(server.address, bodies, connections=task.connections, count=count)
             cpu = (server.cpu() - before) / count

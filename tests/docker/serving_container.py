@@ -200,9 +200,10 @@ def shared(engine: docker.DockerClient, images: Mapping[str, str]) -> Iterator[S
 
 def _serve(
     engine: docker.DockerClient,
-    image: str,
+    standard: str,
     made: list[Container],
     *,
+    image: str = "",
     model: str = "",
     code: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -216,7 +217,7 @@ def _serve(
     if model:
         volumes[model] = {"bind": ML.model, "mode": "ro"}
     container = engine.containers.create(
-        image,
+        image or standard,
         ["serve"],
         labels={"sagedock": "test", "sagedock.kind": "serving"},
         environment=dict(environment or {}),

@@ -28,7 +28,7 @@ def transform_fn(model, body, content_type, accept):
 # ---- start, stop, user (D1, D6) ------------------------------------------------------------------
 
 
-def test_labels(images, docker_cli):
+def test_labels(images, docker_cli):  # D5.1, D5.11
     labels = json.loads(
         docker_cli("image", "inspect", "-f", "{{json .Config.Labels}}", images["serving"]).stdout
     )
@@ -81,7 +81,7 @@ def test_another_port_and_no_further_listener(models, serve):  # D5.11, D5.12
     ("model", "words"),
     [("broken", "is not a model that XGBoost can load"), ("", "holds no model")],
 )
-def test_a_model_that_cant_be_loaded_ends_the_container(model, words, models, serve):  # D3.6
+def test_a_model_that_cant_be_loaded_ends_the_container(model, words, models, serve):  # D2.4, D3.6
     server = serve(model=models[model] if model else "")
     seen = set()
     while server.container.status in ("created", "running"):
@@ -286,7 +286,7 @@ GOOD = ",".join(["1"] * 20)
         ("junk", "application/x-npy", "*/*", 400, "npy", {}),
         ("99:1", "text/libsvm", "*/*", 400, "index 99", {"row": 1, "column": 1}),
         ("junk", "application/x-recordio-protobuf", "*/*", 400, "RecordIO", {}),
-        (GOOD, "application/x-parquet", "*/*", 415, "supported are text/csv", {}),
+        (GOOD, "application/x-parquet", "*/*", 415, "needs the package arro3-io", {}),
         (GOOD, "image/png", "*/*", 415, "image/png", {}),
         (GOOD, "text/csv", "image/png", 406, "image/png", {}),
     ],

@@ -27,7 +27,7 @@ def server(models, serve):
     ).wait()
 
 
-def test_the_whole_life_of_models(server, models):
+def test_the_whole_life_of_models(server, models):  # D5.2 to D5.8
     assert server.request("GET", "/models").json == {"models": []}
     assert load(server, "3fa8").status == 200
     assert load(server, "3fa8").status == 409
@@ -46,7 +46,7 @@ def test_the_whole_life_of_models(server, models):
     assert load(server, "3fa8").status == 200
 
 
-def test_what_isnt_loaded_is_404(server):
+def test_what_isnt_loaded_is_404(server):  # D5.5, D5.6, D5.7
     assert server.request("GET", "/models/x").status == 404
     assert server.request("DELETE", "/models/x").status == 404
     assert server.request("POST", "/models/x/invoke", "1", Content_Type="text/csv").status == 404
@@ -124,7 +124,7 @@ def test_a_crashed_model_can_be_loaded_again(models, serve, tmp_path):
     assert len(server.request("GET", "/models").json["models"]) == 2
 
 
-def test_a_stop_ends_every_model(server):
+def test_a_stop_ends_every_model(server):  # D1.4
     load(server, "3fa8")
     load(server, "b71c")
     server.container.kill("SIGTERM")
