@@ -1,0 +1,1 @@
+"""AWS's RPC protocols, the server's side: JSON, Query, CBOR, all by botocore's shapes."""

@@ -1,0 +1,1 @@
+"""The services behind the wire, one file each: operations by name, parameters as in boto3."""
