@@ -49,9 +49,10 @@ test-docker: images ## tests in real containers; an engine that is missing is a 
 soak: images ## a live endpoint in full load, its workers killed, updated half way
 	@$(python) benchmarks/soak/run.py
 
-bench: images ## our fit() and our server, each beside its peers
+bench: images ## our fit(), our server and our batch transform, each beside its peers
 	@benchmarks/overhead/run
 	@$(python) benchmarks/serving/run.py
+	@$(python) benchmarks/transform/measure.py
 
 locks: setup ## lock the images' requirements anew (needs uv)
 	@containers/tools/lock.sh

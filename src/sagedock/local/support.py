@@ -56,6 +56,10 @@ def check_transformable(model: Model) -> None:
     found = ["several containers (Containers)"] if len(model.containers) > 1 else []
     if any(model_data.is_multi_model(item) for item in model.containers):
         found.append("Mode MultiModel, which no transform job takes")
+    for item in model.containers:
+        packing = item.get("ModelDataSource", {}).get("S3DataSource", {}).get("CompressionType")
+        if packing == "None":  # E16: the service refuses it, too
+            found.append("uncompressed model data (ModelDataSource), which no transform job takes")
     if model.request.get("EnableNetworkIsolation"):
         found.append("EnableNetworkIsolation")
     if found:
