@@ -94,9 +94,7 @@ class TargetModels:
         name = leg.name
         answer: Answer | ReadAnswer = self._ask_for(leg, name, message)
         if answer.status in {HTTPStatus.NOT_FOUND, HTTPStatus.INSUFFICIENT_STORAGE}:
-            said = answer.whole()
-            if said.status == HTTPStatus.NOT_FOUND and self._is_loaded(leg, name):
-                return ReadAnswer(said)  # the model's own
+            answer.whole()
             answer = self._load_and_ask(leg, name, message)
         return self._used(leg, name, answer)
 
@@ -104,7 +102,9 @@ class TargetModels:
         return self._send(leg, "POST", f"/models/{name}/invoke", message)
 
     def _load_and_ask(self, leg: Leg, name: str, message: Message) -> Answer | ReadAnswer:
-        """All under the lock, so that nobody unloads the model before it was asked."""
+        """All under the lock, so that nobody unloads the model before it was asked. A model that
+        is loaded is asked again: whether the 404 was its own or somebody has loaded it since, only
+        a second one tells."""
         with ExitStack() as held:
             try:
                 held.enter_context(_locked(leg))

@@ -112,6 +112,9 @@ def test_a_models_own_404_is_its_answer(server, runtime):
         ask(runtime, "a.tar.gz")
     assert told.value.status == 404
     assert len(server.order) == 1
+    with pytest.raises(ModelError, match="no such customer"):
+        ask(runtime, "a.tar.gz")
+    assert len(server.order) == 1
 
 
 def test_models_that_are_not_kept_are_unloaded_after_the_call(world, server, runtime):
