@@ -1,7 +1,7 @@
 """Batch transform of one large CSV: our server and its peers, beside the limit of this machine.
 
     make images && .venv/bin/python benchmarks/transform/measure.py [--rounds 5] [--megabytes 100]
-        [--peers classic toolkit]
+        [--peers classic toolkit inference-server] [--filters]
 
 The limit is limit.py: two processes in the serving image that read, decode, predict, encode and
 write the same file directly, with the server's own functions. Everything else is the project's
@@ -25,7 +25,7 @@ from statistics import median
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "serving"))
-from run import MAKE, OURS, Server, build_peer, docker
+from run import MAKE, OURS, TOLD, Server, build_peer, docker
 
 from sagedock import requests
 from sagedock.local.transform.processing import Processing
@@ -168,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--megabytes", type=int, default=100)
-    parser.add_argument("--peers", nargs="*", default=["classic", "toolkit"])
+    parser.add_argument("--peers", nargs="*", default=["classic", "toolkit", "inference-server"])
     parser.add_argument("--filters", action="store_true", help="also with filters and joins")
     arguments = parser.parse_args()
     images = {"ours": OURS, **{name: build_peer(name) for name in arguments.peers}}
@@ -185,7 +185,7 @@ def main() -> None:
             ways["limit"] = Limit(folder / "xgboost", data, folder / "limit")
             open_things.callback(ways["limit"].close)
             for name, image in images.items():
-                server = Server(image, folder / "xgboost")
+                server = Server(image, folder / "xgboost", TOLD.get(name, {}))
                 open_things.callback(server.remove)
                 asked = {name: {}}
                 if name == "ours" and arguments.filters:
