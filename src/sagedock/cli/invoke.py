@@ -70,7 +70,7 @@ def invoke(
         if later:
             request |= {"InputLocation": input_location, "InvocationTimeoutSeconds": timeout}
             answer = runtime.invoke_endpoint_async(Body=sent, **request)
-            _tell_place(data, answer, output, wait=wait)
+            _tell_place(data, name, answer, output, wait=wait)
         else:
             _ask(runtime, request | {"Body": sent}, output, stream=stream)
 
@@ -115,7 +115,7 @@ def _target(output: Path | None) -> Iterator[BinaryIO]:
 
 
 def _tell_place(
-    data: Path | None, answer: Mapping[str, str], output: Path | None, *, wait: bool
+    data: Path | None, name: str, answer: Mapping[str, str], output: Path | None, *, wait: bool
 ) -> None:
     if not wait:
         click.echo(json.dumps(answer, indent=2))
@@ -124,9 +124,8 @@ def _tell_place(
     from sagedock.launch.async_predictor import WaiterConfig, awaited
 
     with open_session(data) as session, _target(output) as target:
-        found = awaited(
-            session.store, answer["OutputLocation"], answer.get("FailureLocation"), WaiterConfig()
-        )
+        places = (answer["OutputLocation"], answer.get("FailureLocation"))
+        found = awaited(session, name, *places, WaiterConfig())
         target.write(found)
         target.flush()
     if output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,8 +16,10 @@ from sagedock.store.uri import S3Uri
 
 if TYPE_CHECKING:
     from sagedock.launch.predictor import Predictor
+    from sagedock.launch.session import Session
 
 _LOOK_SECONDS = 0.1
+_KEEP_SECONDS = 2.0
 
 
 class WaiterConfig:
@@ -45,8 +48,9 @@ class AsyncInferenceResponse:
         """
         if self._result is None:
             predictor = self.predictor_async.predictor
-            store = predictor.sagemaker_session.store
-            body = awaited(store, self.output_path, self.failure_path, waiter_config)
+            places = (self.output_path, self.failure_path)
+            session, name = predictor.sagemaker_session, predictor.endpoint_name
+            body = awaited(session, name, *places, waiter_config)
             value = predictor.deserialized(io.BytesIO(body), predictor.accepted or "")
             self._result = (value,)
         return self._result[0]
@@ -124,16 +128,22 @@ class AsyncPredictor:
 
 
 def awaited(
-    store: DiskStore, output: str, failure: str | None, waiter: WaiterConfig | None
+    session: Session,
+    endpoint: str,
+    output: str,
+    failure: str | None,
+    waiter: WaiterConfig | None,
 ) -> bytes:
-    """The object `output` when it is there. Raises ModelError with the text of `failure` where
-    that is there, ResourceNotFoundError when the waiting is over (None: at once)."""
+    """The object `output` of an endpoint when it is there. Raises ModelError with the text of
+    `failure` where that is there, ResourceNotFoundError when the waiting is over (None: at once).
+    """
     until = time.monotonic() + (waiter.delay * waiter.max_attempts if waiter else 0)
+    next_look = 0.0
     while True:
-        found = _read(store, output)
+        found = _read(session.store, output)
         if found is not None:
             return found
-        told = _read(store, failure) if failure else None
+        told = _read(session.store, failure) if failure else None
         if told is not None:
             raise ModelError(told.decode("utf-8", "replace").strip(), body=told)
         if time.monotonic() >= until:
@@ -141,6 +151,10 @@ def awaited(
                 f"No object {output} yet: inference could still be running.",
                 hint="Ask again later, or wait: get_result(WaiterConfig(…)).",
             )
+        if time.monotonic() >= next_look:
+            with suppress(ResourceNotFoundError):  # deleted since
+                session.sagemaker_client.endpoint(endpoint)  # gives it an owner if it lost its own
+            next_look = time.monotonic() + _KEEP_SECONDS
         time.sleep(_LOOK_SECONDS)
 
 

@@ -211,6 +211,12 @@ def test_models_that_are_not_kept_are_unloaded_after_each_call(hosting):
 # asynchronous
 
 
+def kill_owner(hosting):
+    owner = hosting.client.endpoint("live").owner
+    os.kill(owner.pid, signal.SIGKILL)
+    hosting.until(lambda: not owner.is_alive())
+
+
 def asynchronous(hosting, **client):
     hosting.model("echo", ECHO)
     output = {"S3OutputPath": "s3://models/out", "S3FailurePath": "s3://models/failed"}
@@ -246,10 +252,32 @@ def test_requests_outlive_an_owner_that_was_killed(hosting):
         for number in range(3)
     ]
     time.sleep(0.5)  # the first is under way
-    os.kill(hosting.client.endpoint("live").owner.pid, signal.SIGKILL)
-    hosting.client.describe_endpoint(EndpointName="live")  # who looks, finds it a new owner
+    kill_owner(hosting)
+    answers.append(
+        hosting.runtime.invoke_endpoint_async(  # who asks, finds it a new owner
+            EndpointName="live", Body="sleep 1 3", InferenceId="r3"
+        )
+    )
     for number, answer in enumerate(answers):
         assert read(hosting, answer["OutputLocation"]) == f"SLEEP 1 {number}".encode()
+
+
+def test_an_endpoint_that_lost_owner_and_containers_is_brought_back_by_its_caller(
+    hosting, docker_cli
+):
+    hosting.model("echo", ECHO)
+    endpoint(hosting, "echo")
+    kill_owner(hosting)
+    docker_cli("rm", "-f", *hosting.containers("live"))  # as when the machine was started anew
+
+    def answered():
+        try:
+            answer = hosting.runtime.invoke_endpoint(EndpointName="live", Body=b"a")
+        except ValidationError:  # it is Creating
+            return False
+        return answer["Body"].read() == b"A"
+
+    hosting.until(answered)
 
 
 # data capture

@@ -2,7 +2,8 @@
 caller sits on instances that an update has replaced.
 
 A container that can't be connected to is left for another one, or for the one that takes its
-place: the record is read again until there is one, for a few seconds. Nothing is sent twice.
+place: the record is read again until there is one, for a few seconds. Nothing is sent twice. An
+endpoint whose owner has died with its containers gets a new one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sagedock.local.hosting.connections import (
 )
 from sagedock.local.hosting.faults import Faults
 from sagedock.local.hosting.invocation import Call, Courier
+from sagedock.local.hosting.keeping import keep
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, Route
 from sagedock.local.settings import LocalSettings
@@ -85,6 +87,7 @@ class Delivery:
                     )
             elif time.monotonic() < until:
                 avoided.clear()
+                keep(endpoint, self._records, self._settings)
                 time.sleep(_LOOK_SECONDS)
             else:
                 raise faults.unavailable(reason, self._patience)

@@ -14,6 +14,7 @@ from sagedock.local.hosting.checks import BODY_BYTES
 from sagedock.local.hosting.connections import Connections, LargeError
 from sagedock.local.hosting.delivery import Delivered, Delivery
 from sagedock.local.hosting.invocation import ATTRIBUTES, DEFAULT_TYPE, Call, told
+from sagedock.local.hosting.keeping import keep
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.routing import Target
 from sagedock.local.hosting.scribe import Scribe
@@ -113,7 +114,9 @@ class LocalRuntime:
         inline = None if body is None else checks.body(body, checks.INLINE_BYTES)
         endpoint = self._records.get(given["EndpointName"])
         routing.check_takes(endpoint)
-        return submit(endpoint, given, inline, store=self._store(), records=self._queue())
+        answer = submit(endpoint, given, inline, store=self._store(), records=self._queue())
+        keep(endpoint, self._records, self._settings)
+        return answer
 
     def close(self) -> None:
         """Let go of connections and databases; no thread may be using one."""
