@@ -24,6 +24,8 @@ _LAZY = {
     "AsyncInferenceConfig": "sagedock.launch.inference_configs",
     "ServerlessInferenceConfig": "sagedock.launch.inference_configs",
     "Predictor": "sagedock.launch.predictor",
+    "AsyncPredictor": "sagedock.launch.async_predictor",
+    "WaiterConfig": "sagedock.launch.async_predictor",
     "Transformer": "sagedock.launch.transformer",
     "Session": "sagedock.launch.session",
     "LocalSageMaker": "sagedock.local.client",
