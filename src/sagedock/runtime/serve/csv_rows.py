@@ -60,9 +60,11 @@ class Decoder:
     def single(self, body: bytes) -> bytes | None:
         """The row, if the body is one plain row with the right number of fields."""
         row = body.strip()
-        if not row or row.count(b",") + 1 != self.columns or row.translate(None, _PLAIN):
+        if not row or b"\n" in row:  # first: a table of many rows is known by its first one's end
             return None
-        if b"\n" in row or b",," in row or row[-1] == _COMMA or row[0] == _COMMA:
+        if row.count(b",") + 1 != self.columns or row.translate(None, _PLAIN):
+            return None
+        if b",," in row or row[-1] == _COMMA or row[0] == _COMMA:
             return None
         return row
 
@@ -72,12 +74,12 @@ class Decoder:
 
         if b"[" in text:
             return None
-        rows = text.count(b"\n") + 1
-        values = self._values(text.replace(b"\n", _END))
+        joined = text.replace(b"\n", _END)
+        # By the length: counting takes a fifth of the time that all of the decoding takes.
+        rows = (len(joined) - len(text)) // (len(_END) - 1) + 1
+        values = self._values(joined)
         if values is None or len(values) != rows * (columns + 1) - 1:
             return None
-        if rows == 1:
-            return to_float32(values).reshape(1, columns)
         if (values[columns :: columns + 1] != _END_VALUE).any():
             return None
         whole = values[: (rows - 1) * (columns + 1)].reshape(rows - 1, columns + 1)
@@ -85,8 +87,9 @@ class Decoder:
         with np.errstate(over="ignore"):
             table[:-1] = whole[:, :columns]
             table[-1] = values[-columns:]
-        # A number that the text itself has in place of a line break, by malice
-        return None if np.isinf(table).any() and (values == _END_VALUE).sum() >= rows else table
+        # A break among the fields; or that number in the text itself, by malice
+        misled = np.isinf(table).any() and (values == _END_VALUE).sum() != rows - 1
+        return None if misled else table
 
     def _holed(self, text: bytes, columns: int) -> Any:
         """Numbers, empty fields and nan; None when the text has to be read with care."""

@@ -64,6 +64,9 @@ def test_forms(body, expected):
     ("body", "message", "facts"),
     [
         (b"1,2,3", "Row 1 has 3 columns; the model takes 2.", {"row": 1}),
+        (b"1,2\n3,4,-0.98765432198765e298,5,6", "Row 2 has 5 columns", {"row": 2}),
+        (b"1,2,-0.98765432198765e298,3,4", "Row 1 has 5 columns", {"row": 1}),
+        (b"1\n-0.98765432198765e298,3,4", "Row 1 has 1 columns", {"row": 1}),
         (b"1,2\n3", "Row 2 has 1 columns; the model takes 2.", {"row": 2}),
         (b"1,2\n3,four", "Row 2, column 2: 'four' is not a number.", {"row": 2, "column": 2}),
         (b"age,name", "Send the rows without a header.", {"row": 1, "column": 1}),
