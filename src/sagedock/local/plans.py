@@ -14,7 +14,7 @@ from sagedock.contract.instances import shm_bytes
 from sagedock.contract.metrics import MetricDefinition
 from sagedock.contract.paths import ML
 from sagedock.contract.training import ChannelConfig, InputDataConfig, ResourceConfig
-from sagedock.engine.plan import ContainerPlan, Mount, TextFile
+from sagedock.engine.plan import ISOLATED, ContainerPlan, Mount, TextFile
 from sagedock.local.channels import InputPlan
 from sagedock.local.records import Job, Kind
 from sagedock.local.settings import CA_TARGET, LocalSettings
@@ -205,6 +205,7 @@ def _transform(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPl
     container: Mapping[str, Any] = model.get("PrimaryContainer") or next(
         iter(model.get("Containers", ())), {}
     )
+    isolated = bool(model.get("EnableNetworkIsolation"))
     planned = _container(
         job, mounts, around,
         image=container.get("Image", ""),
@@ -214,12 +215,14 @@ def _transform(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPl
             **container.get("Environment", {}),
             **transform_settings.environment(job.request),
         },
-        isolated=False,
+        isolated=isolated,
         instance_type=job.request["TransformResources"]["InstanceType"],
         empty=(),
     )  # fmt: skip
+    # Isolated, it has still to be asked: it can reach nothing, this machine reaches it.
+    network = ISOLATED if isolated else planned.network
     return JobPlan(
-        container=replace(planned, ports=(SERVING_PORT,)),
+        container=replace(planned, ports=(SERVING_PORT,), network=network),
         files=(),
         max_seconds=0,
         stop_signal="SIGTERM",

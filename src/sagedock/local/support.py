@@ -60,8 +60,6 @@ def check_transformable(model: Model) -> None:
         packing = item.get("ModelDataSource", {}).get("S3DataSource", {}).get("CompressionType")
         if packing == "None":  # E16: the service refuses it, too
             found.append("uncompressed model data (ModelDataSource), which no transform job takes")
-    if model.request.get("EnableNetworkIsolation"):
-        found.append("EnableNetworkIsolation")
     if found:
         raise UnsupportedError(
             f"Model {model.name} can't be used for a transform job here: it has "

@@ -7,7 +7,11 @@ what comes back: a program `serve` in the artifact, on the container's PATH.
 import io
 import itertools
 import json
+import os
+import signal
 import struct
+import subprocess
+import sys
 import tarfile
 import textwrap
 import time
@@ -16,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_kit import Bench
+from local_kit import Bench, until
 
 from sagedock.errors import JobFailedError, UnsupportedError, ValidationError
 from sagedock.launch.model import Model
 from sagedock.launch.transformer import Transformer
+from sagedock.local.records import Kind
 from sagedock.store.uri import S3Uri
 
 SERVE = """\
@@ -568,3 +573,76 @@ def test_an_estimators_model_is_used_in_batch(bench: Bench) -> None:
     assert outputs(bench) == {"x": b"1\n2\n"}
     assert job.output == f"file://{bench.folder / 'out'}"
     job.delete_model()
+
+
+def test_a_models_isolation_holds_in_batch(bench: Bench) -> None:
+    """D1.9: the container is asked, and reaches nothing itself."""
+    behaviour = """
+    import socket
+    def answer(number, headers, body):
+        try:
+            socket.create_connection(("192.0.2.1", 80), 2)
+        except OSError:
+            return 200, b"nothing"
+        return 200, b"reached"
+    """
+    program = SERVE.replace("BEHAVIOUR", textwrap.dedent(behaviour))
+    made = Model(
+        bench.image, artifact(bench, serve=program), sagemaker_session=bench.session,
+        env={"PATH": PATH}, enable_network_isolation=True,
+    )  # fmt: skip
+    made.transformer(output_path=str(bench.folder / "out")).transform(write(bench, x=b"1"))
+    assert outputs(bench) == {"x": b"nothing"}
+
+
+def test_a_job_whose_owner_was_killed_is_done_by_another(bench: Bench) -> None:
+    """Whole outputs stay, the rest is transformed anew; each answer is there once."""
+    behaviour = """
+    def answer(number, headers, body):
+        time.sleep(0.2)
+        return 200, body
+    """
+    job = transformer(bench, behaviour, max_concurrent_transforms=1)
+    files = {f"f{number:02}": b"%d\n" % number for number in range(15)}
+    job.transform(write(bench, **files), wait=False)
+    assert job.latest_transform_job
+    name = job.latest_transform_job.name
+    until(lambda: len(outputs(bench)) >= 3, "some objects are through")
+    client = bench.session.sagemaker_client
+    owner = client.job(Kind.TRANSFORM, name).owner
+    assert owner
+    os.kill(owner.pid, signal.SIGKILL)
+    until(lambda: not owner.is_alive(), "the owner is dead")
+    job.wait()
+    assert outputs(bench) == files
+    assert not list((bench.folder / "out").rglob(".*"))
+
+
+def test_the_terminal_does_it_all(bench: Bench) -> None:
+    """`sagedock transform`: a new model, the log, the output, an exit code; then the same model."""
+    program = SERVE.replace("BEHAVIOUR", "")
+    path = S3Uri.parse(artifact(bench, serve=program))
+    data = str(write(bench, x=b"1\n2\n"))
+
+    def sagedock(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [Path(sys.executable).with_name("sagedock"), "transform", "-i", data, *arguments],
+            env={**os.environ, "SAGEDOCK_DATA": str(bench.data)},
+            cwd=bench.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    packed = bench.folder / "model.tar.gz"
+    packed.write_bytes(bench.session.read(str(path)))
+    # A model of the terminal's own has no environment: this image's PATH has to find `serve`.
+    failed = sagedock("--image", bench.image, "--model-data", "model.tar.gz", "--name", "no")
+    assert failed.returncode == 13
+    assert "the image has no program serve on its PATH" in failed.stderr
+    done = sagedock("--image", bench.image, "--model-data", "model.tar.gz", "--env",
+                    f"PATH={PATH}", "--name", "yes", "-o", "out")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert outputs(bench) == {"x": b"1\n2\n"}
+    assert f"{data}/x.csv: written to {bench.folder}/out/x.csv.out" in done.stdout
+    assert f"Output    file://{bench.folder}/out" in done.stdout
+    again = sagedock("--model-name", "yes", "--env", f"PATH={PATH}", "--json", "-q")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["TransformJobStatus"] == "Completed"

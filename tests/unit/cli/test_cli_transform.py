@@ -1,10 +1,14 @@
 """transform up to the point where an engine is needed: requests, and what is refused."""
 
+import io
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from sagedock.cli.listeners import PlainShow, TerminalShow
+from sagedock.local.execution import ProgressListener
 from sagedock.local.models import ModelRecords
 from sagedock.requests import validate
 
@@ -125,3 +129,14 @@ def test_a_model_that_no_job_could_use_is_not_kept(sagedock, data: Path):
 
 def test_transform_is_among_the_commands(sagedock):
     assert "transform        Send data through a model in batches." in sagedock("--help").stdout
+
+
+def test_progress_is_in_the_moving_line_of_a_terminal():
+    """A job that is not at a terminal says it in its log."""
+    stream = io.StringIO()
+    with TerminalShow(stream, quiet=True) as show:
+        assert isinstance(show, ProgressListener)
+        show.progress("45 % of 104.9 MB, 0 of 1 objects, 55.1 MB/s")
+        time.sleep(0.3)
+    assert "Transform - 45 % of 104.9 MB, 0 of 1 objects" in stream.getvalue()
+    assert not isinstance(PlainShow(stream, quiet=True), ProgressListener)

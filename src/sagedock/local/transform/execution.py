@@ -227,7 +227,7 @@ def address(container: Container) -> tuple[str, int]:
         own = network.get("IPAddress")
         if own and network.get("Gateway") == _way_to(own):
             return own, SERVING_PORT
-    return container.published(SERVING_PORT)
+    return container.address(SERVING_PORT)
 
 
 def _way_to(host: str) -> str | None:

@@ -16,6 +16,7 @@ from sagedock.local.transform.jsonpath import Select, columns, compiled
 
 _IN, _OUT = "SageMakerInput", "SageMakerOutput"
 _NO_FILTER = {"", "$"}
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SHOWN = 100
 
 
@@ -170,9 +171,7 @@ class JsonFilter:
         ])  # fmt: skip
 
     def written(self, records: Records) -> bytes:
-        return "\n".join(
-            [json.dumps(item, ensure_ascii=False, separators=(",", ":")) for item in records.items]
-        ).encode()
+        return "\n".join([_ENCODER.encode(item) for item in records.items]).encode()
 
 
 def _json(text: str, what: str, number: int) -> Any:
