@@ -227,7 +227,7 @@ def test_headers_that_nobody_knows_and_none_at_all(models, shared):  # D3.10
     assert (bare.status, bare.body) == (200, expected)
 
 
-def test_payload_limits(models, shared):  # D3.9, E5, E6
+def test_payload_limits(models, shared):  # D3.9, E5, E6, H5.3
     server = shared(model=models["binary"])
     row = csv(models.rows[0]) + b"\n"
     whole = (row * (6291456 // len(row) + 1))[:6291456]
@@ -244,7 +244,7 @@ def test_payload_limits(models, shared):  # D3.9, E5, E6
 
 
 @pytest.mark.parametrize("megabytes", ["20", "0"])
-def test_payloads_of_transform(megabytes, models, serve):  # E3, E4, E5
+def test_payloads_of_transform(megabytes, models, serve):  # E3, E4, E5, H5.9
     environment = {"SAGEMAKER_MAX_PAYLOAD_IN_MB": megabytes, "SAGEMAKER_BATCH": "true",
                    "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "3",
                    "SAGEMAKER_BATCH_STRATEGY": "MULTI_RECORD"}  # fmt: skip

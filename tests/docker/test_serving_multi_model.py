@@ -27,7 +27,7 @@ def server(models, serve):
     ).wait()
 
 
-def test_the_whole_life_of_models(server, models):  # D5.2 to D5.8
+def test_the_whole_life_of_models(server, models):  # D5.2, D5.3, D5.4, D5.5, D5.6, D5.7, D5.8
     assert server.request("GET", "/models").json == {"models": []}
     assert load(server, "3fa8").status == 200
     assert load(server, "3fa8").status == 409
