@@ -39,7 +39,7 @@ PLACES = {
     "urllib3": ("engine/",),
     "boto3": (),
     "subprocess": ("images/build.py", "runtime/", "local/owner.py", "local/process.py"),
-    "botocore": ("requests.py", "local/jobs.py"),
+    "botocore": ("requests.py", "local/listing.py", "server/"),
     "click": ("cli/",),
     "rich": ("cli/",),
     "sqlite3": (

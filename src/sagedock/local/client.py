@@ -9,6 +9,7 @@ from sagedock.local import model_data, models, support
 from sagedock.local.describe import Answer, describe
 from sagedock.local.hosting.operations import HostingService
 from sagedock.local.jobs import data_id
+from sagedock.local.listing import Listing
 from sagedock.local.records import Kind
 from sagedock.local.transform import processing
 
@@ -73,6 +74,7 @@ class LocalSageMaker(HostingService):
         for container in model.containers:
             model_data.check_there(self.store, container)
         self._models.add(model)
+        self._tags.put(model.arn, request.get("Tags", ()))
         return {"ModelArn": model.arn}
 
     def describe_model(self, *, ModelName: str) -> Answer:  # noqa: N803
@@ -80,15 +82,16 @@ class LocalSageMaker(HostingService):
         return models.describe(self._models.get(ModelName))
 
     def list_models(self, **filters: Any) -> Answer:
-        """ListModels, with NameContains; all of them in one page."""
+        """ListModels, with its filters, sorting and paging."""
         requests.validate("ListModels", filters)
-        word = filters.get("NameContains", "").lower()
-        found = [model for model in self._models.list() if word in model.name.lower()]
-        return {"Models": [models.summary(model) for model in found]}
+        rows = [models.summary(model) for model in self._models.list()]
+        return Listing(member="Models", name="ModelName").page(rows, filters)
 
     def delete_model(self, *, ModelName: str) -> None:  # noqa: N803
         """DeleteModel: its artifacts stay. Raises ResourceNotFoundError."""
+        arn = self._models.get(ModelName).arn
         self._models.delete(ModelName)
+        self._tags.forget(arn)
 
     def create_transform_job(self, **request: Any) -> Answer:
         """CreateTransformJob. Raises as `create_training_job` does, and ResourceNotFoundError for

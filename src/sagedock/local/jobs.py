@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +24,17 @@ from sagedock.errors import ValidationError
 from sagedock.local import joblog, owner, support
 from sagedock.local.describe import Answer, summary
 from sagedock.local.execution import Execution, Listener, Workshop
+from sagedock.local.listing import Listing
 from sagedock.local.models import ModelRecords
 from sagedock.local.process import Owner
 from sagedock.local.records import Job, JobState, Kind, Records, Status, Transition
 from sagedock.local.settings import LocalSettings
+from sagedock.local.tags import TagRecords
 from sagedock.local.transform.execution import TransformExecution
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 
 _LOOK_SECONDS = 0.1
-
-_PAGE = 10
-"""MaxResults of the list calls where none is given."""
 
 
 class JobService:
@@ -57,6 +55,7 @@ class JobService:
         self.store = DiskStore(self.settings.data)
         self._records = Records(self.settings.data)
         self._models = ModelRecords(self.settings.data)
+        self._tags = TagRecords(self.settings.data)
         self._place = Place(region=self.settings.region, account=self.settings.account)
         self._attended = attended
         self._waiting: set[tuple[Kind, str]] = set()
@@ -117,6 +116,7 @@ class JobService:
             self._engine.close()
         self._records.close()
         self._models.close()
+        self._tags.close()
         self.store.close()
 
     # making
@@ -141,6 +141,7 @@ class JobService:
             owner=Owner.me(),
         )
         self._records.add(job)
+        self._tags.put(job.arn, request.get("Tags", ()))
         if self._attended:
             self._waiting.add((kind, name))
         else:
@@ -230,17 +231,27 @@ class JobService:
 
     def _list(self, operation: str, member: str, kind: Kind, filters: Mapping[str, Any]) -> Answer:
         requests.validate(operation, filters)
-        rows = [summary(job) for job in self.jobs(kind)]
         word = f"{kind.capitalize()}Job"
-        rows = [row for row in rows if _passes(row, word, filters)]
-        key = {"Name": f"{word}Name", "Status": f"{word}Status"}.get(
-            filters.get("SortBy", ""), "CreationTime"
-        )
-        rows.sort(key=lambda row: row[key], reverse=filters.get("SortOrder") != "Ascending")
-        start = _start(filters.get("NextToken", "0"))
-        end = start + filters.get("MaxResults", _PAGE)
-        more = {"NextToken": str(end)} if end < len(rows) else {}
-        return {member: rows[start:end], **more}
+        listing = Listing(member=member, name=f"{word}Name", status=f"{word}Status")
+        return listing.page([summary(job) for job in self.jobs(kind)], filters)
+
+    # tags
+
+    def add_tags(self, **request: Any) -> Answer:
+        """AddTags. Raises ValidationError."""
+        requests.validate("AddTags", request)
+        return {"Tags": self._tags.put(request["ResourceArn"], request["Tags"])}
+
+    def list_tags(self, **request: Any) -> Answer:
+        """ListTags: all of them in one page, since a resource has at most 50."""
+        requests.validate("ListTags", request)
+        return {"Tags": self._tags.list(request["ResourceArn"])}
+
+    def delete_tags(self, **request: Any) -> Answer:
+        """DeleteTags."""
+        requests.validate("DeleteTags", request)
+        self._tags.delete(request["ResourceArn"], request["TagKeys"])
+        return {}
 
 
 def data_id(folder: Path) -> str:
@@ -257,36 +268,3 @@ def _asked_to_stop(state: JobState, now: float) -> JobState:
     if state.status is not Status.IN_PROGRESS:
         return state
     return replace(state, status=Status.STOPPING).enter("Stopping", "Stopping the job", now)
-
-
-def _start(token: str) -> int:
-    if not token.isdecimal():
-        raise ValidationError(f"NextToken {token!r} is none that a list call has given.")
-    return int(token)
-
-
-def _passes(row: Answer, word: str, filters: Mapping[str, Any]) -> bool:
-    contains = filters.get("NameContains", "").lower()
-    status = filters.get("StatusEquals", row[f"{word}Status"])
-    times = (
-        ("CreationTimeAfter", "CreationTime", 1), ("CreationTimeBefore", "CreationTime", -1),
-        ("LastModifiedTimeAfter", "LastModifiedTime", 1),
-        ("LastModifiedTimeBefore", "LastModifiedTime", -1),
-    )  # fmt: skip
-    return (
-        contains in row[f"{word}Name"].lower()
-        and row[f"{word}Status"] == status
-        and all(
-            (row[key] - _moment(filters[name])).total_seconds() * sign > 0
-            for name, key, sign in times
-            if name in filters
-        )
-    )
-
-
-def _moment(value: Any) -> datetime:
-    """A time in any of the forms that botocore takes: datetime, ISO text, seconds."""
-    from botocore.utils import parse_to_aware_datetime
-
-    moment: datetime = parse_to_aware_datetime(value)
-    return moment

@@ -266,7 +266,7 @@ def _container(
         hostname=HOST,
         network="none" if isolated else "bridge",  # A4.6
         # Without a network nothing resolves the host's own name, and toolkits wait for that (B5.7).
-        extra_hosts={HOST: "127.0.0.1"} if isolated else {},
+        extra_hosts={HOST: "127.0.0.1"} if isolated else settings.extra_hosts,
         mounts=(*mounts, *trust),
         empty_volumes=tuple(dict.fromkeys(empty)),
         labels={LABEL: around.data_id, f"{LABEL}.job": job.name, f"{LABEL}.kind": job.kind},

@@ -35,7 +35,8 @@ class LocalSettings:
     `shm_bytes` overrides the size of /dev/shm that goes with a job's instance type.
     `container_environment` reaches every container that has a network, below the job's own
     Environment; `ca_bundle` is mounted there and named by the usual variables. `stop_grace`
-    overrides the seconds between the stop signal and SIGKILL.
+    overrides the seconds between the stop signal and SIGKILL. `extra_hosts` are names that
+    containers with a network resolve besides.
     """
 
     data: Path
@@ -45,6 +46,7 @@ class LocalSettings:
     container_environment: Mapping[str, str] = field(default_factory=dict)
     shm_bytes: int | None = None
     stop_grace: float | None = None
+    extra_hosts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(
@@ -71,6 +73,7 @@ class LocalSettings:
             "data": str(self.data.absolute()),
             "ca_bundle": self._bundle(),
             "container_environment": dict(self.container_environment),
+            "extra_hosts": dict(self.extra_hosts),
         }
         return json.dumps(members)
 

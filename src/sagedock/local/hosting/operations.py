@@ -20,6 +20,7 @@ from sagedock.local.hosting.host import Host
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
 from sagedock.local.jobs import JobService
+from sagedock.local.listing import Listing
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
 
@@ -56,6 +57,7 @@ class HostingService(JobService):
         self._hosting.add_config(
             EndpointConfig(name=name, arn=arn, created=time.time(), request=request)
         )
+        self._tags.put(arn, request.get("Tags", ()))
         return {"EndpointConfigArn": arn}
 
     def describe_endpoint_config(self, *, EndpointConfigName: str) -> Answer:  # noqa: N803
@@ -63,16 +65,16 @@ class HostingService(JobService):
         return answers.config_description(self._hosting.config(EndpointConfigName))
 
     def list_endpoint_configs(self, **filters: Any) -> Answer:
-        """ListEndpointConfigs, with NameContains; all of them in one page."""
+        """ListEndpointConfigs, with its filters, sorting and paging."""
         requests.validate("ListEndpointConfigs", filters)
-        support.check_list(filters, {"NameContains"})
-        word = filters.get("NameContains", "").lower()
-        found = [item for item in self._hosting.configs() if word in item.name.lower()]
-        return {"EndpointConfigs": [answers.config_summary(item) for item in found]}
+        rows = [answers.config_summary(item) for item in self._hosting.configs()]
+        return Listing(member="EndpointConfigs", name="EndpointConfigName").page(rows, filters)
 
     def delete_endpoint_config(self, *, EndpointConfigName: str) -> None:  # noqa: N803
         """DeleteEndpointConfig: endpoints that took it go on. Raises ResourceNotFoundError."""
+        arn = self._hosting.config(EndpointConfigName).arn
         self._hosting.delete_config(EndpointConfigName)
+        self._tags.forget(arn)
 
     # endpoints
 
@@ -86,6 +88,7 @@ class HostingService(JobService):
         self._check_startable(config.request)
         endpoint = self._new(request["EndpointName"], config)
         self._hosting.add(endpoint)
+        self._tags.put(endpoint.arn, request.get("Tags", ()))
         self._hand_over(endpoint)
         return {"EndpointArn": endpoint.arn}
 
@@ -131,18 +134,11 @@ class HostingService(JobService):
         return answers.description(self.endpoint(EndpointName))
 
     def list_endpoints(self, **filters: Any) -> Answer:
-        """ListEndpoints, with NameContains and StatusEquals; all of them in one page."""
+        """ListEndpoints, with its filters, sorting and paging."""
         requests.validate("ListEndpoints", filters)
-        support.check_list(filters, {"NameContains", "StatusEquals"})
-        word = filters.get("NameContains", "").lower()
-        return {
-            "Endpoints": [
-                answers.summary(endpoint)
-                for endpoint in self.endpoints()
-                if word in endpoint.name.lower()
-                and endpoint.status == filters.get("StatusEquals", endpoint.status)
-            ]
-        }
+        rows = [answers.summary(endpoint) for endpoint in self.endpoints()]
+        listing = Listing(member="Endpoints", name="EndpointName", status="EndpointStatus")
+        return listing.page(rows, filters)
 
     def delete_endpoint(self, *, EndpointName: str) -> None:  # noqa: N803
         """DeleteEndpoint: returns at once, in status Deleting. Raises ResourceNotFoundError."""

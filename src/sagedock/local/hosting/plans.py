@@ -88,6 +88,7 @@ def container_plan(
         },
         hostname=container.get("ContainerHostname"),
         network=ISOLATED if isolated else "bridge",  # D1.9
+        extra_hosts={} if isolated else around.settings.extra_hosts,
         mounts=(*mounts, *trust),
         labels={LABEL: around.data_id, f"{LABEL}.endpoint": around.endpoint},
         shm_bytes=_shm(variant, around),

@@ -50,11 +50,6 @@ def check_update(request: Mapping[str, Any]) -> None:
         )
 
 
-def check_list(filters: Mapping[str, Any], known: set[str]) -> None:
-    """Raise UnsupportedError for filters that are not known here."""
-    _refuse(set(filters) - known, "list")
-
-
 def _beyond(request: Mapping[str, Any]) -> Iterator[str]:
     yield from set(request) - _CONFIG
     for variant in request["ProductionVariants"]:
