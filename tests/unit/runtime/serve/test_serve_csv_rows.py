@@ -24,13 +24,16 @@ def told(function):
 
 
 @settings(max_examples=1500, deadline=None)
-@given(st.lists(st.lists(st.sampled_from(CELLS), min_size=1, max_size=4), min_size=1, max_size=5))
-def test_fast_and_careful_agree(rows):
+@given(
+    st.lists(st.lists(st.sampled_from(CELLS), min_size=1, max_size=4), min_size=1, max_size=5),
+    st.sampled_from([1, 5, 20, 1000]),
+)
+def test_fast_and_careful_agree(rows, block_bytes):
     body = "\n".join(",".join(row) for row in rows).encode()
     text = clean(body)
     if not text:
         return
-    fast = told(lambda: Decoder(3).table(body))
+    fast = told(lambda: Decoder(3, block_bytes).table(body))
     slow = told(lambda: careful(text, 3))
     assert type(fast) is type(slow)
     np.testing.assert_equal(fast, slow)
@@ -92,3 +95,13 @@ def test_rows_that_came_alone_are_decoded_together():
     rows = [decoder.single(body) for body in (b"1,2\n", b" 3,4", b"5,6.5")]
     np.testing.assert_array_equal(decoder.joined(rows), np.float32([[1, 2], [3, 4], [5, 6.5]]))
     assert decoder.joined([b"1,2", b"01,2"]) is None
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("block_bytes", [1, 2, 3, 7, 100])
+def test_a_text_in_blocks_is_the_text_as_one(columns, block_bytes):
+    rows = [["1", "", "3.5", "nan", "4", "5", "", "", "6e3"][at:][:columns] for at in range(8)]
+    body = "\n".join(map(",".join, rows)).encode()
+    np.testing.assert_array_equal(
+        Decoder(columns, block_bytes).table(body), Decoder(columns).table(body)
+    )
