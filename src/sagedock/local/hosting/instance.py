@@ -43,6 +43,8 @@ VOLUME_GB = 30
 _LOOK_SECONDS = 0.2
 _TAIL_LINES = 5
 _JOIN_SECONDS = 1.0
+_PASS_ON_SECONDS = 0.2
+"""How long an answer may take from one container of a pipeline to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,14 +224,25 @@ class Instance:
     # the end
 
     def stop(self) -> None:
-        """SIGTERM, what is in flight gets its answers, SIGKILL after 30 s (D1.4); all removed."""
-        endings = [threading.Thread(target=_end, args=(item,)) for item in self._containers]
-        for ending in endings:
-            ending.start()
-        for thread in (*endings, *self._pumps):
-            thread.join()
+        """SIGTERM, what is in flight gets its answers, SIGKILL after 30 s (D1.4); all removed. A
+        pipeline's containers end in turn: what one has answered is the next one's to go on with."""
+        groups = [self._containers] if self._model.direct else [[c] for c in self._containers]
+        for number, group in enumerate(groups):
+            if number:
+                time.sleep(_PASS_ON_SECONDS)
+            _end_all(group)
+        for pump in self._pumps:
+            pump.join()
         for log in self._logs:
             log.close()
+
+
+def _end_all(containers: list[Container]) -> None:
+    endings = [threading.Thread(target=_end, args=(item,)) for item in containers]
+    for ending in endings:
+        ending.start()
+    for ending in endings:
+        ending.join()
 
 
 def _pump(container: Container, log: joblog.LogWriter) -> None:

@@ -26,10 +26,12 @@ from sagedock.errors import InputError, StoreError, ValidationError
 from sagedock.local import packing
 from sagedock.local.hosting.connections import (
     Answer,
+    BrokenError,
     Connections,
     LateError,
     Message,
     ReadAnswer,
+    UnreachableError,
 )
 from sagedock.local.hosting.faults import Faults
 from sagedock.local.hosting.values import Hop
@@ -128,8 +130,12 @@ class TargetModels:
         return connection.begin(method, path, message, leg.deadline)
 
     def _ask(self, leg: Leg, method: str, path: str, body: bytes = b"") -> Message:
+        """The container's word on a model. Where it breaks off, no invocation is lost."""
         message = Message(body=body, headers=_JSON if body else {})
-        return self._send(leg, method, path, message).whole()
+        try:
+            return self._send(leg, method, path, message).whole()
+        except BrokenError as error:
+            raise UnreachableError(str(error)) from error
 
     def _used(self, leg: Leg, name: str, answer: Answer | ReadAnswer) -> Answer | ReadAnswer:
         with suppress(FileNotFoundError):  # unloaded by somebody while it answered
@@ -137,7 +143,7 @@ class TargetModels:
         if leg.hop.cached:
             return answer
         said = answer.whole()
-        with _locked(leg):
+        with suppress(LateError, UnreachableError), _locked(leg):  # the answer is there
             self._unload(leg, leg.folder / name)
         return ReadAnswer(said)
 

@@ -177,6 +177,22 @@ def test_a_model_that_loads_too_long_is_not_ready_and_later_it_is(world, server)
     hasty.close()
 
 
+def test_a_container_that_ends_while_it_loads_is_left_for_another(
+    world, server, runtime, container, tmp_path
+):
+    def ends(document):
+        new = tmp_path / "new"
+        new.mkdir()
+        other = container(new, kind=MultiModelContainer)
+        hop = other.hop(models=PREFIX, folder=str(new))
+        world.records.reroute("e", (world.route(hop, instance="i-2"),))
+        raise ConnectionError
+
+    server._load = ends
+    assert ask(runtime, "a.tar.gz") == b"a:1"
+    assert server.loaded == {}
+
+
 def call_many(data, calls, results):
     world = World(data)
     runtime = LocalRuntime(world.settings)
