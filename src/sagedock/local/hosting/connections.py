@@ -22,6 +22,7 @@ IDLE_SECONDS = 1.0
 a request on its way: one that lay longer is made anew."""
 
 _BLOCK = 1 << 16
+_SENT = 1 << 18
 _FAULTS = (OSError, http.client.HTTPException)
 
 
@@ -65,7 +66,7 @@ class _Joining(http.client.HTTPConnection):
     server is woken once."""
 
     def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
+        super().__init__(host, port, blocksize=_SENT)
         self._held: list[bytes] | None = None
 
     def send(self, data: Any) -> None:
@@ -91,9 +92,11 @@ class _Joining(http.client.HTTPConnection):
 
 
 class Connection:
-    """A connection to `address`, for one thread at a time; made when needed."""
+    """A connection to `address`, for one request at a time; made when needed. It goes back to its
+    `home` when an answer was read, and leaves it when it is closed."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], home: Connections) -> None:
+        self.address, self._home = address, home
         self._http = _Joining(*address)
         self._used = 0.0
         self._deadline = 0.0
@@ -121,8 +124,6 @@ class Connection:
         return True
 
     def _connect(self) -> None:
-        if self._http.sock is not None and self._is_stale():
-            self._http.close()
         if self._http.sock is not None:
             self.limit()
             return
@@ -130,7 +131,7 @@ class Connection:
         try:
             self._http.connect()
         except OSError as error:
-            self._http.close()
+            self.close()
             raise UnreachableError(_reason(error)) from error
 
     @property
@@ -138,8 +139,10 @@ class Connection:
         """Whether it was not used for so long that it will not be used again."""
         return time.monotonic() - self._used > IDLE_SECONDS
 
-    def _is_stale(self) -> bool:
-        if self.lies_idle:
+    @property
+    def is_stale(self) -> bool:
+        """Whether the server has closed it, or may be about to."""
+        if self.lies_idle or self._http.sock is None:
             return True
         poll = select.poll()  # not select: that fails on descriptors beyond 1023
         poll.register(self._http.sock, select.POLLIN)
@@ -167,9 +170,11 @@ class Connection:
     def done(self) -> None:
         """An answer was read to its end: the connection may be used again."""
         self._used = time.monotonic()
+        self._home.put(self)
 
     def close(self) -> None:
-        """Let go of it; it is made anew when it is needed again."""
+        """Let go of it."""
+        self._home.drop(self)
         self._http.close()
 
     def abort(self) -> None:
@@ -265,37 +270,72 @@ class ReadAnswer:
 
 
 class Connections:
-    """Connections by address, each thread's own."""
+    """Connections by address: as many as there were requests at a time, whoever made them."""
 
     def __init__(self) -> None:
-        self._mine = threading.local()
-        self._open: list[Connection] = []
+        self._idle: dict[tuple[str, int], list[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._closed = False
+        self._lock = threading.Lock()
 
     def to(self, address: tuple[str, int]) -> Connection:
-        """This thread's connection to `address`."""
-        mine: dict[tuple[str, int], Connection] = vars(self._mine).setdefault("connections", {})
-        found = mine.get(address)
-        if found is None:
-            self._drop_idle(mine)
-            found = mine[address] = Connection(address)
-            self._open.append(found)
+        """A connection to `address` that nobody else has."""
+        while (found := self._taken(address)) is not None:
+            if not found.is_stale:
+                return found
+            found.close()
+        self._drop_idle()  # containers come and go: connections to those of old are not kept
+        found = Connection(address, self)
+        with self._lock:
+            self._busy.add(found)
         return found
 
-    def _drop_idle(self, mine: dict[tuple[str, int], Connection]) -> None:
-        """Containers come and go: connections to those of old are not kept for ever."""
-        for address in [item for item, connection in mine.items() if connection.lies_idle]:
-            gone = mine.pop(address)
-            gone.close()
-            self._open.remove(gone)
+    def _taken(self, address: tuple[str, int]) -> Connection | None:
+        with self._lock:
+            idle = self._idle.get(address)
+            if not idle:
+                return None
+            found = idle.pop()
+            self._busy.add(found)
+            return found
+
+    def _drop_idle(self) -> None:
+        with self._lock:
+            gone = [item for idle in self._idle.values() for item in idle if item.lies_idle]
+            for item in gone:
+                self._idle[item.address].remove(item)
+            self._idle = {address: idle for address, idle in self._idle.items() if idle}
+        for item in gone:
+            item.close()
+
+    def put(self, connection: Connection) -> None:
+        """Somebody has done with a connection."""
+        with self._lock:
+            self._busy.discard(connection)
+            if not self._closed:
+                self._idle.setdefault(connection.address, []).append(connection)
+                return
+        connection.close()
+
+    def drop(self, connection: Connection) -> None:
+        """A connection is closed."""
+        with self._lock:
+            self._busy.discard(connection)
 
     def abort(self) -> None:
         """Break off whatever is under way on any of them."""
-        for connection in list(self._open):
+        with self._lock:
+            busy = list(self._busy)
+        for connection in busy:
             connection.abort()
 
     def close(self) -> None:
-        """Close all of them; no thread may be using one."""
-        for connection in self._open:
+        """Close all of them; nothing may be under way."""
+        with self._lock:
+            self._closed = True
+            found = [*self._busy, *(item for idle in self._idle.values() for item in idle)]
+            self._idle.clear()
+        for connection in found:
             connection.close()
 
 
