@@ -225,3 +225,29 @@ def test_an_answer_that_breaks_off_is_none(head: bytes) -> None:
     thread.join()
     listener.close()
     assert len(asked) == 2
+
+
+def test_a_connection_that_is_closed_under_a_request_costs_no_try() -> None:
+    """Servers let go of idle connections, some at the very moment a request comes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    def serve() -> None:
+        first, _ = listener.accept()
+        with first:
+            first.recv(65536)
+            first.sendall(answer)
+            first.recv(65536)  # the second request, and no answer to it
+        second, _ = listener.accept()
+        with second:
+            second.recv(65536)
+            second.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    server = ModelServer(listener.getsockname(), QUICK)
+    for _ in range(2):
+        assert ask(listener.getsockname(), server=server, retries=0) == b"ok"
+    thread.join()
+    server.close()
+    listener.close()

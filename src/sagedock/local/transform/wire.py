@@ -67,9 +67,15 @@ class Wire:
         self._deadline = time.monotonic() + timeout
         if self._was_closed():
             self.close()
+        kept = self._connection.sock is not None
         try:
-            whole = self._sent(method, path, body, headers)
-            response = self._connection.getresponse()
+            whole, response = self._answered(method, path, body, headers)
+        except ConnectionError:
+            if not kept:
+                raise
+            # The server let go of an idle connection just now: no try of the request's own.
+            whole, response = self._answered(method, path, body, headers)
+        try:
             answer = self._received(response, into)
         except BaseException:
             self.close()
@@ -77,6 +83,17 @@ class Wire:
         if not whole:  # the rest of the body would be taken for the next request
             self.close()
         return response.status, answer
+
+    def _answered(
+        self, method: str, path: str, body: Body | None, headers: Mapping[str, str]
+    ) -> tuple[bool, http.client.HTTPResponse]:
+        """Whether all was sent, and the answer up to its body."""
+        try:
+            whole = self._sent(method, path, body, headers)
+            return whole, self._connection.getresponse()
+        except BaseException:
+            self.close()
+            raise
 
     def _was_closed(self) -> bool:
         """Whether the server has closed a connection that lay idle: then no request is lost."""

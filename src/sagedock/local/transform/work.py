@@ -224,6 +224,7 @@ class Work:
             self.progress.object_done(item.source.size)
 
     def _failed(self, name: str, problem: str) -> str:
+        problem = problem.removeprefix(f"{name}: ")
         self.told.failed(name, problem)
         return f"{name}: {problem}"
 
