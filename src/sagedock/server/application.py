@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sagedock.local.client import LocalSageMaker
 from sagedock.local.hosting.runtime import LocalRuntime
@@ -17,6 +17,9 @@ from sagedock.server.services.runtime import RuntimeService
 
 HEALTH = "/_sagedock/health"
 """Answers 200 and a JSON document; no S3 bucket can have that name."""
+
+CONTAINER_HOST = "host.docker.internal"
+"""By this name containers reach this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,9 @@ class LocalAWS:
     """AWS on this machine, as far as it is here. A Service; `close` lets go of everything.
 
     `services` take the place of, or come beside, those that are here, by the names that endpoints
-    have (`routing.service_of`): any Service, a WSGI application by `wsgi.mounted`.
+    have (`routing.service_of`); `fallback` gets what is for none of them: any Service, a WSGI
+    application by `wsgi.mounted`. `container_endpoint` is the URL at which containers reach this,
+    None where they don't: jobs and endpoints made here get it and the credentials.
     """
 
     def __init__(
@@ -40,9 +45,12 @@ class LocalAWS:
         *,
         credentials: Credentials | None = None,
         services: Mapping[str, Service] | None = None,
+        fallback: Service | None = None,
+        container_endpoint: str | None = None,
     ) -> None:
         self.settings = settings
-        self.client = LocalSageMaker(settings)
+        self._fallback = fallback
+        self.client = LocalSageMaker(_for_containers(settings, container_endpoint, credentials))
         self.runtime = LocalRuntime(settings)
         self._services: dict[str, Service] = {
             "sagemaker": sagemaker.service(self.client),
@@ -54,13 +62,34 @@ class LocalAWS:
         if request.path == HEALTH:
             return _health(self.settings)
         name = routing.service_of(request)
-        service = self._services.get(name)
+        service = self._services.get(name) or self._fallback
         return service(request) if service else _unknown(name, request)
 
     def close(self) -> None:
         """Let go of engine and databases; jobs and endpoints go on."""
         self.runtime.close()
         self.client.close()
+
+
+def _for_containers(
+    settings: LocalSettings, endpoint: str | None, credentials: Credentials | None
+) -> LocalSettings:
+    """Settings by which code in containers finds this endpoint as it finds AWS on the service."""
+    if endpoint is None:
+        return settings
+    given = {"AWS_ENDPOINT_URL": endpoint, "AWS_DEFAULT_REGION": settings.region}
+    if credentials:
+        given["AWS_ACCESS_KEY_ID"] = credentials.access_key
+        given["AWS_SECRET_ACCESS_KEY"] = credentials.secret_key
+    here = dict(settings.container_environment)
+    for name in ("NO_PROXY", "no_proxy"):
+        if name in here or name.replace("NO", "HTTPS").replace("no", "https") in here:
+            given[name] = ",".join(filter(None, (here.get(name), CONTAINER_HOST)))
+    return replace(
+        settings,
+        container_environment={**here, **given},
+        extra_hosts={**settings.extra_hosts, CONTAINER_HOST: "host-gateway"},
+    )
 
 
 def _health(settings: LocalSettings) -> Response:
