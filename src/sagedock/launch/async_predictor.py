@@ -51,7 +51,7 @@ class AsyncInferenceResponse:
             places = (self.output_path, self.failure_path)
             session, name = predictor.sagemaker_session, predictor.endpoint_name
             body = awaited(session, name, *places, waiter_config)
-            value = predictor.deserialized(io.BytesIO(body), predictor.accepted or "")
+            value = predictor.deserialized(io.BytesIO(body), predictor.accept or "")
             self._result = (value,)
         return self._result[0]
 
@@ -94,7 +94,7 @@ class AsyncPredictor:
         arguments = {
             "EndpointName": self.endpoint_name,
             "ContentType": self.predictor.content_type,
-            "Accept": self.predictor.accepted,
+            "Accept": self.predictor.accept,
             "InferenceId": inference_id,
             **(initial_args or {}),
         }

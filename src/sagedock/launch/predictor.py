@@ -58,7 +58,7 @@ class Predictor:
         return self._content_type or (self.serializer.CONTENT_TYPE if self.serializer else CSV)
 
     @property
-    def accepted(self) -> str | None:
+    def accept(self) -> str | None:
         """The content types of what may come back."""
         if self._accept or self.deserializer is None:
             return self._accept
@@ -118,7 +118,7 @@ class Predictor:
         return iterator(answer["Body"])
 
     def _given(self, data: Any, initial: dict[str, Any] | None, **others: Any) -> dict[str, Any]:
-        defaults = {"ContentType": self.content_type, "Accept": self.accepted, **others}
+        defaults = {"ContentType": self.content_type, "Accept": self.accept, **others}
         given = {**defaults, **(initial or {})}
         if "Body" not in given:
             given["Body"] = self.serialized(data, given["ContentType"])

@@ -219,15 +219,15 @@ class Theirs:
 def test_a_predictor_takes_them_and_anybodys(tmp_path):
     session = Session(data=tmp_path)
     mine = Predictor("e", session, CSVSerializer(), JSONDeserializer())
-    assert (mine.content_type, mine.accepted) == ("text/csv", "application/json")
+    assert (mine.content_type, mine.accept) == ("text/csv", "application/json")
     assert mine.serialized([1], "text/csv") == b"1"
     assert mine.deserialized(io.BytesIO(b"[1]"), "application/json") == [1]
     theirs = Predictor("e", session, serializer=Theirs(), deserializer=Theirs())
-    assert (theirs.content_type, theirs.accepted) == ("their/type", "their/answer, x/y")
+    assert (theirs.content_type, theirs.accept) == ("their/type", "their/answer, x/y")
     assert theirs.serialized([1], "their/type") == b"[1]"
     assert theirs.deserialized(io.BytesIO(b"1"), "x/y") == ("x/y", b"1")
     plain = Predictor("e", session)
-    assert (plain.content_type, plain.accepted) == ("text/csv", None)
+    assert (plain.content_type, plain.accept) == ("text/csv", None)
     for predictor in (mine, theirs, plain):
         predictor.close()
     session.close()
