@@ -108,7 +108,7 @@ class Background:
     def _move_once(self) -> None:
         try:
             self._spool.move(self._store)
-        except SagedockError as error:  # it lies safe, and the next move tries again
+        except (SagedockError, OSError) as error:  # it lies safe, and the next move tries again
             self._tell(f"captured data can't be moved: {error}")
 
     # asynchronous requests
@@ -117,8 +117,8 @@ class Background:
         while not self._stopped.wait(_LOOK_SECONDS):
             try:
                 self._take()
-            except SagedockError as error:
-                self._tell(str(error))
+            except Exception as error:  # a database that is locked for long, say: the next turn
+                self._tell(f"asynchronous requests can't be taken: {error}")
 
     def _take(self) -> None:
         self._at_work = {future for future in self._at_work if not future.done()}
@@ -140,17 +140,17 @@ class Background:
         what = f"asynchronous request {request.inference_id}"
         try:
             self._worker.invoke(request)
-        except SagedockError as error:
+        except (SagedockError, OSError) as error:
             if self._broken_off and not self._is_deleted():
                 return  # it is for the next owner
             self._tell(f"{what} failed: {error}")
-            self._fail(request, error, what)
+            self._fail(request, getattr(error, "message", str(error)), what)
         self._queue.done(request.number)
 
-    def _fail(self, request: AsyncRequest, error: SagedockError, what: str) -> None:
+    def _fail(self, request: AsyncRequest, reason: str, what: str) -> None:
         try:
-            self._worker.fail(request, error.message)
-        except SagedockError as problem:
+            self._worker.fail(request, reason)
+        except (SagedockError, OSError) as problem:
             self._tell(f"the failure of {what} can't be written: {problem}")
 
     def _tell(self, text: str) -> None:

@@ -81,7 +81,8 @@ def hops(endpoint: str, route: Route, target: Target) -> tuple[Hop, ...]:
     if target.model is None and multi:
         raise ValidationError(
             f"Endpoint {endpoint} is a multi-model endpoint and needs the target model header.",
-            hint="Name one of its models: TargetModel='….tar.gz'.",
+            hint="Name one of its models: TargetModel='….tar.gz' of invoke_endpoint. Streams and "
+            "asynchronous requests have no such member.",
         )
     return chosen
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,8 @@ class Scribe:
         return config is not None and config.takes_this_one()
 
     def write(self, delivered: Delivered, call: Call, sent: bytes, got: bytes) -> None:
-        """Capture an invocation: `sent` is its body, `got` its answer's."""
+        """Capture an invocation: `sent` is its body, `got` its answer's. Where that can't be done
+        (a full disk) the invocation goes on, as on AWS, and a warning says so."""
         config = CaptureConfig.of(delivered.endpoint.request)
         if config is None:
             return
@@ -36,4 +38,11 @@ class Scribe:
         )
         spool = Spool(self._data / "endpoints" / call.endpoint, call.endpoint)
         line = config.line(exchange, datetime.now(UTC))
-        spool.append(config.destination, delivered.route.variant, line)
+        try:
+            spool.append(config.destination, delivered.route.variant, line)
+        except OSError as error:
+            warnings.warn(
+                f"An invocation of endpoint {call.endpoint} is not captured: {error}",
+                RuntimeWarning,
+                stacklevel=3,
+            )

@@ -157,6 +157,16 @@ def test_an_asynchronous_request_is_captured_too(world, runtime, store, containe
     assert sent == {b"inline", b"there"}
 
 
+def test_what_can_not_be_captured_harms_no_call(world, runtime, store, container):
+    world.endpoint(world.route(container().hop()), DataCaptureConfig=CONFIG)
+    folder = world.settings.data / "endpoints" / "e"
+    folder.mkdir(parents=True)
+    (folder / "capture").write_bytes(b"")  # in the way
+    with pytest.warns(RuntimeWarning, match="endpoint e is not captured"):
+        answer = runtime.invoke_endpoint(EndpointName="e", Body=b"1")
+    assert answer["Body"].read() == b"1"
+
+
 def append_many(folder, count):
     spool = Spool(folder, "e")
     for number in range(count):

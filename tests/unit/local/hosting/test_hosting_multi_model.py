@@ -138,6 +138,8 @@ def test_what_is_no_model_there_is_refused_in_the_services_words(server, store, 
     assert held(server) == set()
     with pytest.raises(ValidationError, match="needs the target model header"):
         runtime.invoke_endpoint(EndpointName="e", Body=b"")
+    with pytest.raises(ValidationError, match="Streams and asynchronous requests have no such"):
+        runtime.invoke_endpoint_with_response_stream(EndpointName="e", Body=b"")
 
 
 @pytest.mark.parametrize("target", ["../x.tar.gz", "a/../../x", "/..", "/"])
