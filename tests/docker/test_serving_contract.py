@@ -204,7 +204,7 @@ def test_many_models_listen_on_no_further_port(models, serve):  # D5.2, D5.11, D
 
 
 @pytest.fixture(scope="module")
-def with_parquet(images, tmp_path_factory):
+def with_parquet(images, docker_cli, tmp_path_factory):
     """The image of containers/serving/parquet, built with this machine's package index."""
     root, context = find_root(), tmp_path_factory.mktemp("parquet")
     shutil.copy(root / "containers/serving/parquet/Dockerfile", context)
@@ -222,7 +222,8 @@ def with_parquet(images, tmp_path_factory):
         root=context, version=sagedock.__version__, environ=os.environ, report=lambda line: None
     )
     builder.execute("serving-parquet", plan)
-    return plan.tags[0]
+    yield plan.tags[0]
+    docker_cli("image", "rm", plan.tags[0])
 
 
 WRITE = """
