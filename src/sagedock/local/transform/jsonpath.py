@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sagedock.errors import InputError
@@ -20,12 +21,38 @@ Selection = slice | tuple[int, ...]
 _KNOWN = "Known are $, .name, ['name','name'], [0,-1], [start:end] and *."
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Step:
+    """A step of a path: the library's node, and what it asks for: names, places, or many values
+    (`*`, or a range, which `of_array` has in common with places)."""
+
+    node: Any
+    names: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
+    of_array: bool = False
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it selects a value, and not a list of values."""
+        return len(self.names) == 1 or len(self.places) == 1
+
+
 def compiled(path: str) -> Select:
     """A function from a value to what `path` selects of it: one thing itself, several names as an
     object, several places as a list. Raises InputError for a path outside of the subset; the
     function raises InputError for what isn't there."""
-    steps = _steps(path)
+    steps = [_step(node) for node in _steps(path)]
     return lambda value: _walk(value, steps, path)
+
+
+def _step(node: Any) -> _Step:
+    from jsonpath_ng import Fields, Index, Slice
+
+    if isinstance(node, Fields):
+        return _Step(node=node, names=tuple(node.fields))
+    if isinstance(node, Index):
+        return _Step(node=node, places=tuple(node.indices), of_array=True)
+    return _Step(node=node, of_array=isinstance(node, Slice))
 
 
 def columns(path: str) -> Selection | int:
@@ -85,40 +112,33 @@ def _unknown(path: str, why: str) -> InputError:
     return InputError(f"JSONPath {path!r} is not known: {why.rstrip('.')}.", hint=_KNOWN)
 
 
-def _walk(value: Any, steps: list[Any], path: str) -> Any:
+def _walk(value: Any, steps: list[_Step], path: str) -> Any:
     """Each step is the library's to find; what the found values are together is decided here, as
     the service's own library does."""
-    from jsonpath_ng import Fields, Index
-
     for number, step in enumerate(steps):
         found = _found(value, step, path)
+        if step.is_one:
+            value = found[0]
+            continue
         rest = steps[number + 1 :]
-        if isinstance(step, Fields) and len(step.fields) > 1:
-            names = dict(zip(step.fields, found, strict=True))
-            return {name: _walk(item, rest, path) for name, item in names.items()}
-        if not (isinstance(step, Fields) or (isinstance(step, Index) and len(step.indices) == 1)):
-            return [_walk(item, rest, path) for item in found]
-        (value,) = found
+        values = [_walk(item, rest, path) for item in found]
+        return dict(zip(step.names, values, strict=True)) if step.names else values
     return value
 
 
-def _found(value: Any, step: Any, path: str) -> list[Any]:
+def _found(value: Any, step: _Step, path: str) -> list[Any]:
     """What the library finds of one step. Raises InputError where a name or place is missing."""
-    from jsonpath_ng import Fields, Index, Slice
-
-    if isinstance(step, Index | Slice) and not isinstance(value, list):
-        raise InputError(f"JSONPath {path!r}: a {type(value).__name__} is no array.")
-    found = [match.value for match in step.find(value)]
-    if isinstance(step, Fields):
-        missing = [name for name in step.fields if not isinstance(value, dict) or name not in value]
-        if missing:
-            raise InputError(f"JSONPath {path!r}: no {missing[0]!r} there.")
-    elif isinstance(step, Index) and len(found) < len(step.indices):
+    kind = type(value)
+    if kind is not list and (step.of_array or kind is not dict) and not step.names:
+        raise InputError(f"JSONPath {path!r}: a {kind.__name__} is no array.")
+    for name in step.names:
+        if kind is not dict or name not in value:
+            raise InputError(f"JSONPath {path!r}: no {name!r} there.")
+    found = [match.value for match in step.node.find(value)]
+    if len(found) < len(step.places):
         raise InputError(
-            f"JSONPath {path!r}: no place {_missing_place(value, step.indices)} among {len(value)}."
+            f"JSONPath {path!r}: no place {_missing_place(value, step.places)} among {len(value)}."
         )
-    elif not isinstance(value, list | dict):
-        raise InputError(f"JSONPath {path!r}: a {type(value).__name__} is no array.")
     return found
 
 
