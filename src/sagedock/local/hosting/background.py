@@ -79,7 +79,7 @@ class Background:
             thread.join()
         if self._pool:
             self._end(self._pool)
-        self._move_once()
+        self.move()
         if self._is_deleted():
             self._queue.forget(self._name)
         else:
@@ -103,9 +103,11 @@ class Background:
 
     def _move(self) -> None:
         while not self._stopped.wait(MOVE_SECONDS):
-            self._move_once()
+            self.move()
 
-    def _move_once(self) -> None:
+    def move(self) -> None:
+        """Move what was captured to the store; also after `stop`, for calls that were under way
+        then."""
         try:
             self._spool.move(self._store)
         except (SagedockError, OSError) as error:  # it lies safe, and the next move tries again

@@ -72,6 +72,7 @@ class Host:
             self._background.stop()
             for fleet in self._fleets:
                 fleet.stop()
+            self._background.move()  # what was captured while they ended
         if self._status() is EndpointStatus.DELETING:
             shutil.rmtree(self._folder / "fleets", ignore_errors=True)  # its logs are kept
             self._records.forget(self._name)
