@@ -30,7 +30,18 @@ def params(body: bytes, shape: Shape | None) -> Params:
         raise SerializationError(f"The body is no JSON: {fault}") from None
     if not isinstance(document, dict):
         raise SerializationError("The body is no JSON object")
+    if b"\\ud" in body.lower() and not _is_text(document):
+        raise SerializationError("The body has half a surrogate pair, which is no character")
     return typed(document, shape, "") if shape is not None else {}
+
+
+def _is_text(document: Any) -> bool:
+    """Whether all its strings can be written down: JSON can spell some that can't."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def answer(found: Mapping[str, Any], operation: OperationModel) -> Response:

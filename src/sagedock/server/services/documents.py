@@ -80,9 +80,10 @@ class Documents:
         """All documents of a kind whose names begin with `prefix`, by name, sorted."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT name, document FROM documents WHERE kind = ? AND substr(name, 1, ?) = ? "
+                "SELECT name, document FROM documents "
+                "WHERE kind = ? AND name >= ? AND substr(name, 1, ?) = ? "
                 "ORDER BY name",
-                (self._kind(kind), len(prefix), prefix),
+                (self._kind(kind), prefix, len(prefix), prefix),
             ).fetchall()
         return {row["name"]: json.loads(row["document"]) for row in rows}
 
