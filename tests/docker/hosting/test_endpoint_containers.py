@@ -1,6 +1,8 @@
 """What an endpoint's containers are given: ports, models, users, networks."""
 
+import io
 import json
+import tarfile
 import time
 
 import pytest
@@ -219,3 +221,41 @@ def test_an_image_that_cannot_serve_is_told(hosting, images):
     assert hosting.endpoint("live", {"none": 1}) == "Failed"
     reason = hosting.client.describe_endpoint(EndpointName="live")["FailureReason"]
     assert "serve" in reason
+
+
+def test_model_data_that_hosting_does_not_take_fails_the_endpoint(hosting):
+    """D2.1, D2.2: nothing is served, and the reason says what is wrong with which file."""
+    link = io.BytesIO()
+    with tarfile.open(fileobj=link, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("model.bin")
+        entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(entry)
+    for name, content, words in (
+        ("text", b"no archive", "can't be unpacked as a model"),
+        ("link", link.getvalue(), "model.bin is a link"),
+    ):
+        hosting.put(f"s3://models/{name}/model.tar.gz", content)
+        container = {"Image": hosting.image, "ModelDataUrl": f"s3://models/{name}/model.tar.gz"}
+        hosting.client.create_model(
+            ModelName=name, PrimaryContainer=container, ExecutionRoleArn=hosting.role
+        )
+        assert hosting.endpoint(name, {name: 1}) == "Failed"
+        reason = hosting.client.describe_endpoint(EndpointName=name)["FailureReason"]
+        assert words in reason
+        assert name in reason
+
+
+def test_a_container_has_its_environment_and_its_name(hosting):
+    """D1.6."""
+    handler = hosting.code(APPEND.replace('os.environ["WORD"]', "os.uname().nodename"))
+    container = hosting.container(
+        "named",
+        {"code/inference.py": handler},
+        Environment={"WORD": "given"},
+        ContainerHostname="my-own-name",
+    )
+    hosting.client.create_model(
+        ModelName="named", PrimaryContainer=container, ExecutionRoleArn=hosting.role
+    )
+    assert hosting.endpoint("live", {"named": 1}) == "InService"
+    assert ask(hosting, "live") == "0>my-own-name"

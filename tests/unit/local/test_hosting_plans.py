@@ -7,9 +7,10 @@ import pytest
 from test_local_describe import departures
 
 from sagedock.engine.plan import ISOLATED
-from sagedock.errors import UnsupportedError, ValidationError
+from sagedock.errors import InputError, UnsupportedError, ValidationError
 from sagedock.local.hosting import answers, support
 from sagedock.local.hosting.deployment import deployment, mixed
+from sagedock.local.hosting.instance import Instance, Shop
 from sagedock.local.hosting.plans import Around, container_plan, start_seconds
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointStatus, Hop, Route, Update
@@ -261,3 +262,19 @@ def test_answers_are_what_the_model_demands(more):
     ):
         shape = service_model().operation_model(operation).output_shape
         assert list(departures(answer, shape)) == []
+
+
+def instance(tmp_path: Path, **variant):
+    shop = Shop(engine=None, store=None, folder=tmp_path, files=tmp_path, around=AROUND)
+    return Instance({**VARIANT, **variant}, model(PrimaryContainer={"Image": "i"}), shop)
+
+
+def test_a_model_has_to_fit_on_its_volume_and_to_be_there_in_time(tmp_path):
+    """D2.7, D3.4."""
+    with (tmp_path / "weights").open("wb") as file:
+        file.truncate((2 << 30) + 1)  # a hole: nothing is written
+    instance(tmp_path).check_limits(1.0, tmp_path)
+    with pytest.raises(InputError, match=r"2,147,483,649 bytes unpacked; its volume has 2 GB"):
+        instance(tmp_path, VolumeSizeInGB=2).check_limits(1.0, tmp_path)
+    with pytest.raises(InputError, match="took 61 s to be laid down, and may take 60 s"):
+        instance(tmp_path, ModelDataDownloadTimeoutInSeconds=60).check_limits(61.0, tmp_path)

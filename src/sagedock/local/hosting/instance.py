@@ -125,10 +125,12 @@ class Instance:
         found = model_data.mounts(
             self._shop.store, self._model.name, self._model.containers[number], folder
         )
-        self._check_limits(time.monotonic() - begun, folder)
+        self.check_limits(time.monotonic() - begun, folder)
         return found
 
-    def _check_limits(self, seconds: float, folder: Path) -> None:
+    def check_limits(self, seconds: float, folder: Path) -> None:
+        """Raise InputError where a model that took `seconds` to be laid down in `folder` took too
+        long (D3.4) or has no room on the variant's volume (D2.7)."""
         name = self._model.name
         limit = self._variant.get("ModelDataDownloadTimeoutInSeconds")
         if limit is not None and seconds > limit:  # D3.4
