@@ -33,8 +33,8 @@ def logs(
 ) -> None:
     """Show the log of a job or an endpoint.
 
-    --follow shows it as it grows; Ctrl-C ends the showing, not the job. Of a progress bar its last state is shown. Lines of an
-    endpoint begin with their log stream: VARIANT/INSTANCE.
+    --follow shows it as it grows; Ctrl-C ends the showing, not the job. Of a progress bar its last
+    state is shown. Lines of an endpoint begin with their log stream: VARIANT/INSTANCE.
     """
     from sagedock.cli.context import open_client
 
