@@ -14,7 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from sagedock.errors import ModelError, ModelStreamError, ResourceNotFoundError, ValidationError
+from sagedock.errors import (
+    ModelError,
+    ModelStreamError,
+    ResourceNotFoundError,
+    StoreError,
+    ValidationError,
+)
 from sagedock.launch.iterators import LineIterator
 from sagedock.launch.predictor import AsyncPredictor, Predictor, WaiterConfig
 from sagedock.launch.serializers import CSVSerializer
@@ -330,6 +336,26 @@ def test_what_goes_in_and_out_is_captured(hosting):
     late.join()
     ids = sorted(int(line["eventMetadata"]["inferenceId"]) for line in lines())
     assert ids == list(range(21))
+
+
+def test_a_bucket_to_write_to_has_to_be_there_before_anything_starts(hosting):
+    hosting.model("echo", ECHO)
+    capture = {
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://nowhere/captured",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    variant = {"VariantName": "v", "ModelName": "echo", **INSTANCE}
+    for name, settings in {
+        "capture": {"DataCaptureConfig": {"EnableCapture": True, **capture}},
+        "async": {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://nowhere/o"}}},
+    }.items():
+        hosting.client.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[variant], **settings
+        )
+        with pytest.raises(StoreError, match="nowhere"):
+            hosting.client.create_endpoint(EndpointName="live", EndpointConfigName=name)
+    assert hosting.client.endpoints() == []
 
 
 # the terminal

@@ -23,6 +23,7 @@ from sagedock.local.jobs import JobService
 from sagedock.local.listing import Listing
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
+from sagedock.store.uri import S3Uri
 
 
 class HostingService(JobService):
@@ -81,7 +82,7 @@ class HostingService(JobService):
     def create_endpoint(self, **request: Any) -> Answer:
         """CreateEndpoint: returns at once, in status Creating. Raises ValidationError,
         UnsupportedError, ResourceNotFoundError, ImageNotFoundError, EngineUnavailableError,
-        StoreError where a model's data is not there."""
+        StoreError where a model's data is not there, or the bucket that is to be written to."""
         requests.validate("CreateEndpoint", request)
         support.check_endpoint(request)
         config = self._hosting.config(request["EndpointConfigName"])
@@ -122,6 +123,8 @@ class HostingService(JobService):
         return {"EndpointArn": endpoint.arn}
 
     def _check_startable(self, config: Mapping[str, Any]) -> None:
+        for place in support.destinations(config):
+            self.store.as_folder(S3Uri.parse(place).bucket)
         engine = self._shop().engine
         for variant in config["ProductionVariants"]:
             for container in self._models.get(variant["ModelName"]).containers:

@@ -62,6 +62,15 @@ def _beyond(request: Mapping[str, Any]) -> Iterator[str]:
         yield "notifications (AsyncInferenceConfig.OutputConfig.NotificationConfig)"
 
 
+def destinations(request: Mapping[str, Any]) -> Iterator[str]:
+    """S3 URIs below which an endpoint of this configuration writes."""
+    capture = request.get("DataCaptureConfig", {})
+    if capture.get("EnableCapture", bool(capture)):
+        yield capture["DestinationS3Uri"]
+    output = request.get("AsyncInferenceConfig", {}).get("OutputConfig", {})
+    yield from (output[key] for key in ("S3OutputPath", "S3FailurePath") if output.get(key))
+
+
 def _refuse(found: Iterable[str], what: str) -> None:
     items = sorted(found)
     if items:
