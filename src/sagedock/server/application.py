@@ -12,7 +12,8 @@ from sagedock.local.settings import LocalSettings
 from sagedock.server import routing
 from sagedock.server.messages import Request, Response, Service
 from sagedock.server.protocols import json_rpc, query
-from sagedock.server.services import sagemaker
+from sagedock.server.services import iam, logs, sagemaker, sts
+from sagedock.server.services.kept import KeptService
 from sagedock.server.services.runtime import RuntimeService
 
 HEALTH = "/_sagedock/health"
@@ -55,6 +56,9 @@ class LocalAWS:
         self._services: dict[str, Service] = {
             "sagemaker": sagemaker.service(self.client),
             routing.RUNTIME: RuntimeService(self.runtime),
+            "sts": sts.service(settings),
+            "iam": iam.service(settings),
+            "logs": logs.service(settings),
             **(services or {}),
         }
 
@@ -67,6 +71,9 @@ class LocalAWS:
 
     def close(self) -> None:
         """Let go of engine and databases; jobs and endpoints go on."""
+        for service in self._services.values():
+            if isinstance(service, KeptService):
+                service.close()
         self.runtime.close()
         self.client.close()
 
