@@ -13,7 +13,7 @@ from typing import Any
 from sagedock.store.database import connect, transaction
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS documents (
+CREATE TABLE IF NOT EXISTS service_documents (
   kind TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL,
   PRIMARY KEY (kind, name)) WITHOUT ROWID;
 """
@@ -33,7 +33,7 @@ class Documents:
         """A document, None where there is none."""
         with self._lock:
             row = self._db.execute(
-                "SELECT document FROM documents WHERE kind = ? AND name = ?",
+                "SELECT document FROM service_documents WHERE kind = ? AND name = ?",
                 (self._kind(kind), name),
             ).fetchone()
         return json.loads(row["document"]) if row else None
@@ -42,7 +42,7 @@ class Documents:
         """Write a document, over an old one if there is one."""
         with self._lock:
             self._db.execute(
-                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",
+                "INSERT OR REPLACE INTO service_documents VALUES (?, ?, ?)",
                 (self._kind(kind), name, json.dumps(document)),
             )
 
@@ -50,7 +50,7 @@ class Documents:
         """Write a document where there is none yet; False where there is one."""
         with self._lock:
             done = self._db.execute(
-                "INSERT OR IGNORE INTO documents VALUES (?, ?, ?)",
+                "INSERT OR IGNORE INTO service_documents VALUES (?, ?, ?)",
                 (self._kind(kind), name, json.dumps(document)),
             )
         return done.rowcount == 1
@@ -72,7 +72,7 @@ class Documents:
         """Forget a document; False where there is none."""
         with self._lock:
             done = self._db.execute(
-                "DELETE FROM documents WHERE kind = ? AND name = ?", (self._kind(kind), name)
+                "DELETE FROM service_documents WHERE kind = ? AND name = ?", (self._kind(kind), name)
             )
         return done.rowcount == 1
 
@@ -80,7 +80,7 @@ class Documents:
         """All documents of a kind whose names begin with `prefix`, by name, sorted."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT name, document FROM documents "
+                "SELECT name, document FROM service_documents "
                 "WHERE kind = ? AND name >= ? AND substr(name, 1, ?) = ? "
                 "ORDER BY name",
                 (self._kind(kind), prefix, len(prefix), prefix),
