@@ -21,9 +21,10 @@ from sagedock.contract.names import Place
 from sagedock.engine.docker import Engine
 from sagedock.engine.plan import LogLine
 from sagedock.errors import ValidationError
-from sagedock.local import joblog, owner, support
+from sagedock.local import image_names, joblog, owner, support
 from sagedock.local.describe import Answer, summary
 from sagedock.local.execution import Execution, Listener, Workshop
+from sagedock.local.image_names import USES
 from sagedock.local.listing import Listing
 from sagedock.local.models import ModelRecords
 from sagedock.local.process import Owner
@@ -128,16 +129,18 @@ class JobService:
         for uri in outputs:
             self._check_writable(uri)
         engine = self._shop().engine
-        if engine.image(image) is None:
-            engine.pull(image)
+        runs = image_names.here(image, USES[kind], self.settings)
+        if engine.image(runs) is None:
+            engine.pull(runs)
         now = time.time()
+        replaced = image_names.note(image, USES[kind], self.settings)
         job = Job(
             kind=kind,
             name=name,
             arn=self._place.arn(f"{kind}-job", name),
             created=now,
             request=request,
-            state=_born(now, support.notes(request)),
+            state=_born(now, (*replaced, *support.notes(request))),
             owner=Owner.me(),
         )
         self._records.add(job)

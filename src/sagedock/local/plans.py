@@ -15,6 +15,7 @@ from sagedock.contract.metrics import MetricDefinition
 from sagedock.contract.paths import ML
 from sagedock.contract.training import ChannelConfig, InputDataConfig, ResourceConfig
 from sagedock.engine.plan import ISOLATED, ContainerPlan, Mount, TextFile
+from sagedock.local import image_names
 from sagedock.local.channels import InputPlan
 from sagedock.local.records import Job, Kind
 from sagedock.local.settings import CA_TARGET, LocalSettings
@@ -254,7 +255,7 @@ def _container(
     )  # fmt: skip
     return ContainerPlan(
         name=container_name(job, around.data_id),
-        image=image,
+        image=image_names.here(image, image_names.USES[job.kind], settings),
         entrypoint=entrypoint,
         command=command,
         environment={

@@ -36,7 +36,8 @@ class LocalSettings:
     `container_environment` reaches every container that has a network, below the job's own
     Environment; `ca_bundle` is mounted there and named by the usual variables. `stop_grace`
     overrides the seconds between the stop signal and SIGKILL. `extra_hosts` are names that
-    containers with a network resolve besides.
+    containers with a network resolve besides. `images` take the place of AWS's own
+    (`image_names.here`).
     """
 
     data: Path
@@ -47,14 +48,15 @@ class LocalSettings:
     shm_bytes: int | None = None
     stop_grace: float | None = None
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(
         cls, environment: Mapping[str, str] | None = None, *, data: Path | None = None
     ) -> LocalSettings:
         """Settings from SAGEDOCK_DATA, SAGEDOCK_ACCOUNT, SAGEDOCK_SHM_SIZE, SAGEDOCK_STOP_GRACE,
-        AWS_REGION, the usual variables for certificates, proxies and package indexes. Bad values
-        raise UsageError."""
+        SAGEDOCK_IMAGES, AWS_REGION, the usual variables for certificates, proxies and package
+        indexes. Bad values raise UsageError."""
         env = os.environ if environment is None else environment
         shm, grace = env.get("SAGEDOCK_SHM_SIZE"), env.get("SAGEDOCK_STOP_GRACE")
         return cls(
@@ -65,6 +67,7 @@ class LocalSettings:
             container_environment={k: env[k] for k in (*_INDEX, *_PROXY) if env.get(k)},
             shm_bytes=_bytes("SAGEDOCK_SHM_SIZE", shm) if shm else None,
             stop_grace=_seconds("SAGEDOCK_STOP_GRACE", grace) if grace else None,
+            images=_images(env.get("SAGEDOCK_IMAGES", "")),
         )
 
     def to_json(self) -> str:
@@ -74,6 +77,7 @@ class LocalSettings:
             "ca_bundle": self._bundle(),
             "container_environment": dict(self.container_environment),
             "extra_hosts": dict(self.extra_hosts),
+            "images": dict(self.images),
         }
         return json.dumps(members)
 
@@ -120,6 +124,18 @@ def _ca_bundle(env: Mapping[str, str]) -> Path | None:
                 )
             return path.resolve()
     return None
+
+
+def _images(text: str) -> dict[str, str]:
+    """`NAME=IMAGE,NAME=IMAGE`; an IMAGE may be empty, a NAME may not."""
+    pairs = [item.strip().partition("=") for item in text.split(",") if item.strip()]
+    for name, sign, _ in pairs:
+        if not name or not sign:
+            raise UsageError(
+                f"SAGEDOCK_IMAGES is {text!r}: expected NAME=IMAGE,NAME=IMAGE …",
+                hint="For example: SAGEDOCK_IMAGES=sagemaker-xgboost=my/xgboost:1",
+            )
+    return {name.strip(): image.strip() for name, _, image in pairs}
 
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

@@ -16,7 +16,7 @@ from sagedock.engine.container import Container
 from sagedock.engine.docker import Engine
 from sagedock.engine.plan import LogLine, Mount
 from sagedock.errors import EngineError, InputError, SagedockError
-from sagedock.local import joblog, model_data
+from sagedock.local import image_names, joblog, model_data
 from sagedock.local.hosting.plans import (
     BIND_LABEL,
     Around,
@@ -26,6 +26,7 @@ from sagedock.local.hosting.plans import (
     start_seconds,
 )
 from sagedock.local.hosting.values import Hop
+from sagedock.local.image_names import Use
 from sagedock.local.models import Model
 from sagedock.local.plans import HOSTING_GRACE
 from sagedock.local.transform.server import PING_SECONDS, ModelServer
@@ -88,7 +89,7 @@ class Instance:
 
     def _check_label(self, number: int) -> None:
         image = self._model.containers[number]["Image"]
-        found = self._shop.engine.image(image)
+        found = self._shop.engine.image(self._runs(image))
         if len(self._model.containers) == 1 or found is None:
             return
         if found.labels.get(BIND_LABEL) != "true":
@@ -97,6 +98,9 @@ class Instance:
                 f"{BIND_LABEL}=true, which several containers of one model need (D5.11).",
                 hint="Let its server listen on SAGEMAKER_BIND_TO_PORT and say so by that label.",
             )
+
+    def _runs(self, image: str) -> str:
+        return image_names.here(image, Use.SERVING, self._shop.around.settings)
 
     def _start_one(self, number: int) -> None:
         mounts = self._mounts(number)
@@ -112,7 +116,9 @@ class Instance:
         self._containers.append(container)
         log = joblog.LogWriter(self._log_path(number))
         self._logs.append(log)
-        for note in self._notes:
+        image = self._model.containers[number]["Image"]
+        replaced = image_names.note(image, Use.SERVING, self._shop.around.settings)
+        for note in (*replaced, *self._notes):
             self.note(note, number)
         container.start()
         pump = threading.Thread(target=_pump, args=(container, log), name="sagedock-log")

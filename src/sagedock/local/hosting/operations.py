@@ -13,12 +13,13 @@ from sagedock import requests
 from sagedock.engine.docker import Engine
 from sagedock.engine.plan import LogLine
 from sagedock.errors import ResourceNotFoundError, ValidationError
-from sagedock.local import model_data, owner
+from sagedock.local import image_names, model_data, owner
 from sagedock.local.describe import Answer
 from sagedock.local.hosting import answers, logs, support
 from sagedock.local.hosting.host import Host
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
+from sagedock.local.image_names import Use
 from sagedock.local.jobs import JobService
 from sagedock.local.listing import Listing
 from sagedock.local.process import Owner
@@ -129,8 +130,9 @@ class HostingService(JobService):
         for variant in config["ProductionVariants"]:
             for container in self._models.get(variant["ModelName"]).containers:
                 model_data.check_there(self.store, container)
-                if engine.image(container["Image"]) is None:
-                    engine.pull(container["Image"])
+                image = image_names.here(container["Image"], Use.SERVING, self.settings)
+                if engine.image(image) is None:
+                    engine.pull(image)
 
     def describe_endpoint(self, *, EndpointName: str) -> Answer:  # noqa: N803
         """DescribeEndpoint. Raises ResourceNotFoundError."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from sagedock.contract.instances import shm_bytes
 from sagedock.engine.plan import ISOLATED, ContainerPlan, Mount
-from sagedock.local import model_data
+from sagedock.local import image_names, model_data
+from sagedock.local.image_names import Use
 from sagedock.local.models import Model
 from sagedock.local.plans import LABEL, SERVING_PORT
 from sagedock.local.settings import CA_TARGET, LocalSettings
@@ -77,7 +78,7 @@ def container_plan(
     serverless = variant.get("ServerlessConfig")
     return ContainerPlan(
         name=f"sagedock-{around.data_id}-endpoint-{around.endpoint}-{instance}-{number}",
-        image=container["Image"],
+        image=image_names.here(container["Image"], Use.SERVING, around.settings),
         command=["serve"],  # D1.1
         environment={
             **({} if isolated else around.settings.machine_environment()),
