@@ -8,20 +8,19 @@ links that no later upload can alter.
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from sagedock.errors import OutputError, StoreError
+from sagedock.errors import StoreError
 from sagedock.store.database import connect, transaction
+from sagedock.store.files import link_or_copy, whole_file
 from sagedock.store.folders import FolderBucket, folder_bucket_name
 from sagedock.store.protocol import ObjectInfo
 from sagedock.store.uri import S3Uri, check_bucket_name, check_key
@@ -32,6 +31,16 @@ CREATE TABLE IF NOT EXISTS buckets (
 CREATE TABLE IF NOT EXISTS objects (
   bucket TEXT NOT NULL, key TEXT NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL,
   etag TEXT NOT NULL, modified REAL NOT NULL, PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS documents (
+  blob TEXT PRIMARY KEY, document TEXT NOT NULL, tags TEXT NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS document_of_deleted AFTER DELETE ON objects
+  BEGIN DELETE FROM documents WHERE blob = OLD.blob; END;
+CREATE TRIGGER IF NOT EXISTS document_of_replaced AFTER UPDATE OF blob ON objects
+  WHEN OLD.blob <> NEW.blob BEGIN DELETE FROM documents WHERE blob = OLD.blob; END;
+"""
+INSERT_OBJECT = """
+INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (bucket, key) DO UPDATE SET
+  blob = excluded.blob, size = excluded.size, etag = excluded.etag, modified = excluded.modified
 """
 _PAGE = 1000
 _T = TypeVar("_T")
@@ -42,10 +51,21 @@ class DiskStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._blobs = folder / "objects"
+        self.blobs = folder / "objects"
         self._db = connect(folder, _SCHEMA)
-        self._blobs.mkdir(exist_ok=True)
+        self.blobs.mkdir(exist_ok=True)
         self._lock = threading.RLock()
+
+    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """Rows of the database that this folder has."""
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction. No bytes of objects are to be moved in it."""
+        with self._lock, transaction(self._db) as db:
+            yield db
 
     # buckets
 
@@ -120,7 +140,7 @@ class DiskStore:
             for row in rows:
                 if not row["key"].startswith(prefix.key):
                     return
-                yield _info(row)
+                yield info_of(row)
             if len(rows) < _PAGE:
                 return
             after = (">", rows[-1]["key"])
@@ -128,7 +148,7 @@ class DiskStore:
     def head(self, uri: S3Uri) -> ObjectInfo:
         """One object's facts. Raises StoreError for an unknown key."""
         behind = self.as_folder(uri.bucket)
-        return behind.head(uri.key) if behind else _info(self._row(uri))
+        return behind.head(uri.key) if behind else info_of(self._row(uri))
 
     def _row(self, uri: S3Uri) -> sqlite3.Row:
         with self._lock:
@@ -144,7 +164,7 @@ class DiskStore:
     def path(self, uri: S3Uri) -> Path:
         """The file that holds the object's bytes: to read, never to change."""
         behind = self.as_folder(uri.bucket)
-        return behind.path(uri.key) if behind else self._blobs / self._row(uri)["blob"]
+        return behind.path(uri.key) if behind else self.blobs / self._row(uri)["blob"]
 
     def open(self, uri: S3Uri) -> BinaryIO:
         """The object's bytes, as they were when opened."""
@@ -166,7 +186,7 @@ class DiskStore:
     def place(self, info: ObjectInfo, target: Path) -> None:
         """Lay the object down as the file `target`: a hard link, or a copy across file systems."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._use(info.uri, lambda source: _link_or_copy(source, target))
+        self._use(info.uri, lambda source: link_or_copy(source, target))
 
     # writing
 
@@ -178,8 +198,8 @@ class DiskStore:
         """
         check_key(uri.key)
         behind = self.as_folder(uri.bucket)
-        final = behind.path(uri.key) if behind else self._new_blob()
-        with _whole_file(final, uri) as stream:
+        final = behind.path(uri.key) if behind else self.new_blob()
+        with whole_file(final, uri) as stream:
             yield stream
         if not behind:
             try:
@@ -210,81 +230,37 @@ class DiskStore:
                 (uri.bucket, uri.key),
             ).fetchone()
         if old:
-            (self._blobs / old["blob"]).unlink(missing_ok=True)
+            (self.blobs / old["blob"]).unlink(missing_ok=True)
 
-    def _new_blob(self) -> Path:
+    def new_blob(self) -> Path:
+        """Where the bytes of a new object are to lie."""
         name = uuid.uuid4().hex
-        return self._blobs / name[:2] / name
+        return self.blobs / name[:2] / name
 
     def _record(self, uri: S3Uri, blob: Path) -> None:
         """The commit: the row names the new file, then the old file goes."""
-        name = str(blob.relative_to(self._blobs))
+        name = str(blob.relative_to(self.blobs))
         size = blob.stat().st_size
         with self._lock, transaction(self._db) as db:
             old = db.execute(
                 "SELECT blob FROM objects WHERE bucket = ? AND key = ?", (uri.bucket, uri.key)
             ).fetchone()
             db.execute(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)",
-                (uri.bucket, uri.key, name, size, f"{blob.name}-1", time.time()),
+                INSERT_OBJECT, (uri.bucket, uri.key, name, size, f"{blob.name}-1", time.time())
             )
         if old:
-            (self._blobs / old["blob"]).unlink(missing_ok=True)
+            (self.blobs / old["blob"]).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the database."""
         self._db.close()
 
 
-def _info(row: sqlite3.Row) -> ObjectInfo:
+def info_of(row: sqlite3.Row) -> ObjectInfo:
+    """What a row of `objects` says."""
     return ObjectInfo(
         uri=S3Uri(row["bucket"], row["key"]),
         size=row["size"],
         etag=row["etag"],
         modified=row["modified"],
     )
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        # Resolved: a hard link to a symbolic link would lead out of what a container sees.
-        os.link(source.resolve(strict=True), target)
-    except OSError as error:
-        if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
-            raise
-        shutil.copyfile(source, target)
-
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED = frozenset({
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR,
-    errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP,
-})  # fmt: skip
-
-
-@contextmanager
-def _whole_file(final: Path, uri: S3Uri) -> Iterator[BinaryIO]:
-    """Write beside `final`, sync, rename: readers see all of it or none."""
-    temporary = final.parent / f".{final.name[:50]}.{uuid.uuid4().hex[:8]}.partial"
-    try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(final)
-    except OSError as error:
-        if error.errno in _FULL:
-            raise OutputError(
-                f"Disk full while writing {uri}: {error.strerror} ({final.parent}).",
-                hint="Free some space, or name another data folder with SAGEDOCK_DATA.",
-            ) from error
-        if error.errno in _REFUSED:
-            raise OutputError(
-                f"Can't write {uri}: {error.strerror} ({final}).",
-                hint="Name a folder that you may write to.",
-            ) from error
-        raise
-    finally:
-        with suppress(OSError):  # where its folder can't be used, there is nothing to remove
-            temporary.unlink()

@@ -25,6 +25,11 @@ def folder_bucket_name(folder: Path) -> str:
     return _PREFIX + hashlib.sha256(os.fsencode(folder)).hexdigest()[:24]
 
 
+def is_folder_name(bucket: str) -> bool:
+    """Whether only a folder may have this bucket name."""
+    return bucket.startswith(_PREFIX)
+
+
 @dataclass(frozen=True)
 class FolderBucket:
     """Bucket `name`, whose objects are the files below `folder`."""
