@@ -19,7 +19,7 @@ SOURCE = Path(sagedock.__file__).parent
 TESTS = Path(__file__).parents[1]
 
 FLOORS = {
-    "cli": 9, "server": 9, "project": 8, "launch": 7, "check": 7, "local": 6, "images": 6,
+    "cli": 10, "server": 9, "project": 8, "launch": 7, "check": 7, "local": 6, "images": 6,
     "engine": 5, "store": 5, "runtime": 4, "requests": 3, "hosting_requests": 3, "contract": 2,
     "errors": 1, "": 0,
 }  # fmt: skip
@@ -38,7 +38,15 @@ PLACES = {
     "requests": ("engine/",),  # the HTTP library
     "urllib3": ("engine/",),
     "boto3": (),
-    "subprocess": ("images/build.py", "runtime/", "local/owner.py", "local/process.py"),
+    "subprocess": (
+        "images/build.py",
+        "runtime/",
+        "local/owner.py",
+        "local/process.py",
+        "server/daemon.py",
+        "cli/run.py",
+        "server/registry_program.py",
+    ),
     "botocore": ("requests.py", "local/listing.py", "server/"),
     "click": ("cli/",),
     "rich": ("cli/",),

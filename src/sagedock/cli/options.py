@@ -6,6 +6,7 @@ Must not know what the values are for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,6 +34,17 @@ def pairs(*names: str, form: str, example: str, text: str) -> Decorator:
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
+
+def _keep_data(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.obj = value.expanduser().absolute()
+
+
+DATA = click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", expose_value=False,
+    callback=_keep_data, help="Folder of objects, jobs and logs, as before the command.",
+)  # fmt: skip
 
 KIND = click.option(
     "--kind",

@@ -175,6 +175,16 @@ class Engine:
             self._memory = int(self._client.info()["MemTotal"])
         return self._memory
 
+    def bridge_address(self) -> str | None:
+        """The address that containers on the default bridge have for the engine's machine; None
+        where there is no such bridge."""
+        try:
+            found = self._client.inspect_network("bridge")
+        except (APIError, requests.RequestException):
+            return None
+        configs = (found.get("IPAM") or {}).get("Config") or []
+        return next((config["Gateway"] for config in configs if config.get("Gateway")), None)
+
     def close(self) -> None:
         """Let go of the connection."""
         with contextlib.suppress(Exception):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagedock.errors import UsageError
+from sagedock.local.outer import original
 
 CA_TARGET = "/etc/sagedock/ca-bundle.crt"
 """Where a container sees the host's bundle of certificate authorities."""
@@ -57,7 +58,7 @@ class LocalSettings:
         """Settings from SAGEDOCK_DATA, SAGEDOCK_ACCOUNT, SAGEDOCK_SHM_SIZE, SAGEDOCK_STOP_GRACE,
         SAGEDOCK_IMAGES, AWS_REGION, the usual variables for certificates, proxies and package
         indexes. Bad values raise UsageError."""
-        env = os.environ if environment is None else environment
+        env = original(os.environ if environment is None else environment)
         shm, grace = env.get("SAGEDOCK_SHM_SIZE"), env.get("SAGEDOCK_STOP_GRACE")
         return cls(
             data=data or _data_folder(env),

@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, BinaryIO, cast
 
@@ -269,6 +270,32 @@ class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
         thread = threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True)
         thread.start()
         return thread
+
+
+class _OneRequest(_Handler):
+    """One request on its connection: who asks may mean somebody else by the next one."""
+
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        self.close_connection = True
+        return parsed
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answering:
+    """What a handler asks of its server."""
+
+    service: Service
+    scheme: str
+
+
+def answer(
+    connection: socket.socket, peer: Any, service: Service, *, scheme: str, once: bool = False
+) -> None:
+    """Have `service` answer what comes on a connection that is open already, until it ends; with
+    `once` a single request."""
+    kind = _OneRequest if once else _Handler
+    kind(connection, peer, cast("Any", _Answering(service=service, scheme=scheme)))
 
 
 def _has_port(host: str) -> bool:

@@ -23,7 +23,7 @@ _TARGETS = {
 }
 _CREDENTIAL = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]+/([a-z0-9-]+)/aws4_request")
 _HOST = re.compile(
-    r"(?:.+\.)?(?P<service>[a-z0-9-]+?)(?:\.dualstack)?(?:\.[a-z]{2}(?:-[a-z]+)+-\d)?"
+    r"(?:.+?\.)??(?P<service>[a-z0-9-]+?)(?:\.dualstack)?(?:\.[a-z]{2}(?:-[a-z]+)+-\d)?"
     r"\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
 )
 _HOSTS = {"runtime": RUNTIME, "api": "ecr"}
