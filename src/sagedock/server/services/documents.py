@@ -72,7 +72,8 @@ class Documents:
         """Forget a document; False where there is none."""
         with self._lock:
             done = self._db.execute(
-                "DELETE FROM service_documents WHERE kind = ? AND name = ?", (self._kind(kind), name)
+                "DELETE FROM service_documents WHERE kind = ? AND name = ?",
+                (self._kind(kind), name),
             )
         return done.rowcount == 1
 
