@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup images demo test lint types test-unit test-docker soak bench locks clean
+.PHONY: help setup images demo test lint types test-unit test-docker test-sdk soak bench locks clean
 
 python := .venv/bin/python
 scripts := $(wildcard docker/*.sh containers/tools/*.sh) .ci/run
@@ -23,7 +23,7 @@ images: setup ## a Docker engine, the OS image, and the images base, training, p
 demo: images ## the churn example, from raw data to two trained models, in real containers
 	@$(python) examples/churn/demo.py
 
-test: lint types test-unit test-docker ## all that CI runs
+test: lint types test-unit test-docker test-sdk ## all that CI runs
 
 lint: setup ## ruff, shellcheck, hadolint
 	$(python) -m ruff check
@@ -35,16 +35,21 @@ types: setup ## mypy --strict on src
 	$(python) -m mypy
 
 test-unit: setup ## unit and contract tests, on the oldest and the newest Python of this machine
-	$(python) -m pytest tests --ignore tests/docker
+	$(python) -m pytest tests --ignore tests/docker --ignore tests/sdk
 	@newest=$$(docker/ensure-python.sh newest); \
 	if [ "$$newest" = .venv ]; then \
 	  echo "only one supported Python is here: the tests ran on it once"; \
 	else \
-	  "$$newest/bin/python" -m pytest tests --ignore tests/docker; \
+	  "$$newest/bin/python" -m pytest tests --ignore tests/docker --ignore tests/sdk; \
 	fi
 
 test-docker: images ## tests in real containers; an engine that is missing is a failure
 	$(python) -m pytest --docker tests/docker
+
+test-sdk: images ## SageMaker's SDKs v2 and v3, boto3 and the AWS CLI, against real containers
+	@docker/ensure-sdks.sh >/dev/null
+	@docker/ensure-compose.sh
+	$(python) -m pytest --docker tests/sdk
 
 soak: images ## a live endpoint in full load, its workers killed, updated half way
 	@$(python) benchmarks/soak/run.py
@@ -58,5 +63,5 @@ locks: setup ## lock the images' requirements anew (needs uv)
 	@containers/tools/lock.sh
 
 clean: ## remove what was made here; images and the engine stay
-	rm -rf .venv .venv-newest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-newest .venv-sdk-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,128 @@
+"""AWS's own clients against real containers: left out unless asked for, and then never skipped.
+
+make test-sdk        or        pytest --docker tests/sdk
+
+The programs are written as a user writes them, with no word of this project in them, and run in
+environments of their own (docker/ensure-sdks.sh), where this project is not installed.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from sdk_kit import PROGRAMS, ROOT, Churn, finished
+
+import sagedock
+from sagedock.errors import SagedockError
+from sagedock.images import build, find_root
+
+HERE = Path(__file__).parent
+NAMES = ("base", "training", "processing", "serving")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if HERE in item.path.parents]
+    if ours and not config.getoption("--docker"):
+        config.hook.pytest_deselected(items=ours)
+        items[:] = [item for item in items if HERE not in item.path.parents]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def images() -> Mapping[str, str]:
+    """The project's images, up to date: name -> tag. Without them the whole run fails."""
+    try:
+        built = build(NAMES, root=find_root(), version=sagedock.__version__, environ=os.environ)
+    except SagedockError as error:
+        pytest.exit(f"tests in containers were asked for, and can't run: {error}", returncode=1)
+    return {image.name: image.tags[0] for image in built}
+
+
+@pytest.fixture(scope="session")
+def environments() -> Mapping[str, Path]:
+    """The `bin` folders of the environments v2, v3 and cli, made where they aren't there yet."""
+    names = ("v2", "v3", "cli")
+    done = subprocess.run(
+        [ROOT / "docker" / "ensure-sdks.sh", *names], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        pytest.exit("the SDKs' environments can't be made: see the lines above", returncode=1)
+    folders = [ROOT / line / "bin" for line in done.stdout.split()]
+    return dict(zip(names, folders, strict=True))
+
+
+@pytest.fixture(scope="session")
+def churn(tmp_path_factory: pytest.TempPathFactory) -> Churn:
+    """Real data, made by the example's own steps:
+
+    raw_churn.csv, xgboost/<train|validation|test>/<same>.csv without headers,
+    forest/<train|test>/<same>.csv with headers, rows/rows.csv: the test table without its label.
+    """
+    folder = tmp_path_factory.mktemp("churn")
+    script = (
+        "import sys; from pathlib import Path; d = Path(sys.argv[1]);"
+        "import fetch, prepare_xgboost, preprocessing; raw = d / 'raw_churn.csv'; fetch.fetch(raw);"
+        "prepare_xgboost.run(raw, d / 'xgboost');"
+        "preprocessing.run(0.2, source=raw, train=d / 'forest/train/train.csv',"
+        " test=d / 'forest/test/test.csv')"
+    )
+    code = f"{ROOT / 'examples/churn'}:{ROOT / 'examples/churn/code'}"
+    subprocess.run(
+        [sys.executable, "-c", script, folder],
+        env={**os.environ, "PYTHONPATH": code}, check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    (folder / "rows").mkdir()
+    test = (folder / "xgboost" / "test" / "test.csv").read_text().splitlines()
+    text = "".join(f"{line.partition(',')[2]}\n" for line in test)
+    (folder / "rows" / "rows.csv").write_text(text)
+    return Churn(folder)
+
+
+@pytest.fixture(scope="session")
+def clean() -> Callable[[], dict[str, str]]:
+    """This process's environment without anything of AWS's or of ours."""
+
+    def environment() -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "SAGEDOCK_", "SAGEMAKER_", "VIRTUAL_ENV"))
+        }
+        return {**kept, "SAGEMAKER_SUPPRESS_V2_WARNING": "1"}
+
+    return environment
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data folder of all programs, as on a user's machine; what still runs in it is ended."""
+    folder = tmp_path_factory.mktemp("data")
+    yield folder
+    from sagedock.local.client import LocalSageMaker
+    from sagedock.local.settings import LocalSettings
+
+    client = LocalSageMaker(LocalSettings.from_environment(data=folder))
+    left = [item["EndpointName"] for item in client.list_endpoints()["Endpoints"]]
+    for name in left:
+        client.delete_endpoint(EndpointName=name)
+    client.close()
+    assert not left, f"a program left endpoints behind: {left}"
+
+
+@pytest.fixture
+def run(
+    data: Path, environments: Mapping[str, Path], clean: Callable[[], dict[str, str]]
+) -> Callable[..., str]:
+    """`run("v2", program, arguments…)`: by `sagedock run`, in that environment; what it printed."""
+
+    def go(name: str, program: str, *arguments: object, limit: float = 240) -> str:
+        interpreter = [environments[name] / "python"] if program.endswith(".py") else ["bash"]
+        environment = clean()
+        environment["PATH"] = f"{environments[name]}:{environment['PATH']}"
+        command = [Path(sys.executable).parent / "sagedock", "--data", data, "run", "--",
+                   *interpreter, PROGRAMS / program, *map(str, arguments)]  # fmt: skip
+        return finished(command, environment, limit).stdout
+
+    return go
