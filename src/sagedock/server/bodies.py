@@ -10,11 +10,12 @@ import selectors
 import socket
 from typing import Protocol
 
-from sagedock.server.heads import Head
+from sagedock.server.heads import LIMIT, Head
 from sagedock.server.relay import IdleError
 
 _BLOCK = 1 << 17
 _LINE = 4096
+_NEIGHBOURS = frozenset((b"connection", b"keep-alive", b"proxy-connection"))
 
 
 class BodyError(Exception):
@@ -80,6 +81,38 @@ class Chunked:
         self._left = length + 2 if length else 0  # with the line end after it
 
 
+class Closing:
+    """What comes back, with the word that it is the last on its connection: not every server says
+    so, though it was asked to close, and a client would go on to use it."""
+
+    def __init__(self) -> None:
+        self._head, self._passed = b"", False
+
+    def feed(self, data: bytes, /) -> bytes:
+        """What the client gets of it now."""
+        if self._passed:
+            return data
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            self._passed = len(self._head) > LIMIT or not self._head.startswith(
+                b"HTTP"[: len(self._head)]
+            )
+            return self._head if self._passed else b""
+        head, rest = self._head[:end], self._head[end + 4 :]
+        if head[9:10] == b"1":  # 100 Continue and its like: another head follows
+            self._head = b""
+            return head + b"\r\n\r\n" + (self.feed(rest) if rest else b"")
+        self._passed = True
+        lines = [line for line in head.split(b"\r\n")
+                 if line.partition(b":")[0].lower() not in _NEIGHBOURS]  # fmt: skip
+        return b"\r\n".join([*lines, b"Connection: close", b"", b""]) + rest
+
+    def end(self) -> bytes:
+        """What was held back, when the server has ended."""
+        return b"" if self._passed else self._head
+
+
 def framing_of(head: Head) -> Framing:
     """How the end of the head's body is told. Raises BodyError."""
     coding, length = head.field("transfer-encoding").lower(), head.field("content-length")
@@ -95,6 +128,7 @@ def framing_of(head: Head) -> Framing:
 def copy_body(client: socket.socket, server: socket.socket, framing: Framing, idle: float) -> None:
     """The body from client to server, and whatever comes back until the server ends. Raises
     IdleError, BodyError, OSError."""
+    closing = Closing()
     with selectors.DefaultSelector() as selector:
         selector.register(server, selectors.EVENT_READ)
         if not framing.done:
@@ -106,8 +140,9 @@ def copy_body(client: socket.socket, server: socket.socket, framing: Framing, id
             if server in ready:
                 data = server.recv(_BLOCK)
                 if not data:
+                    client.sendall(closing.end())
                     return
-                client.sendall(data)
+                client.sendall(closing.feed(data))
             if client in ready:
                 data = client.recv(_BLOCK)
                 if not data:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 LIMIT = 1 << 16
 
-_LINE = re.compile(r"([A-Za-z]{1,32}) ([\x21-\x7e]{1,16384}) HTTP/1\.[01]")
+_LINE = re.compile(r"([A-Za-z-]{1,32}) ([\x21-\x7e]{1,16384}) HTTP/1\.[01]")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _ADDRESS = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\x00]*?)[ \t]*")
