@@ -17,7 +17,6 @@ from sagedock.local.records import Kind
 
 _TRAINING_REFUSED = {
     "CheckpointConfig": "checkpoints",
-    "DebugHookConfig": "debugger hooks",
     "DebugRuleConfigurations": "debugger rules",
     "TensorBoardOutputConfig": "TensorBoard output",
     "ProfilerRuleConfigurations": "profiler rules",
@@ -32,6 +31,7 @@ _NO_EFFECT = {
     "VpcConfig": "VpcConfig",
     "EnableInterContainerTrafficEncryption": "traffic encryption between containers",
     "ProfilerConfig": "the profiler",
+    "DebugHookConfig": "the debugger's hook",  # SDK v2 asks for it unless told not to
     "ExperimentConfig": "the experiment",
 }
 

@@ -12,6 +12,7 @@ from sagedock.local.settings import LocalSettings
 from sagedock.server import routing
 from sagedock.server.messages import Request, Response, Service
 from sagedock.server.protocols import json_rpc, query
+from sagedock.server.s3.service import S3Service
 from sagedock.server.services import iam, logs, sagemaker, sts
 from sagedock.server.services.kept import KeptService
 from sagedock.server.services.runtime import RuntimeService
@@ -59,6 +60,12 @@ class LocalAWS:
             "sts": sts.service(settings),
             "iam": iam.service(settings),
             "logs": logs.service(settings),
+            routing.S3: S3Service(
+                self.client.store,
+                region=settings.region,
+                credentials=credentials,
+                account=settings.account,
+            ),
             **(services or {}),
         }
 
@@ -72,7 +79,7 @@ class LocalAWS:
     def close(self) -> None:
         """Let go of engine and databases; jobs and endpoints go on."""
         for service in self._services.values():
-            if isinstance(service, KeptService):
+            if isinstance(service, KeptService | S3Service):
                 service.close()
         self.runtime.close()
         self.client.close()

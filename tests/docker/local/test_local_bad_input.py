@@ -191,7 +191,6 @@ def test_bad_job_names(bench: Bench, name: str) -> None:
         ("CheckpointConfig", {"S3Uri": "s3://b/c"}),
         ("EnableManagedSpotTraining", True),
         ("RetryStrategy", {"MaximumRetryAttempts": 2}),
-        ("DebugHookConfig", {"S3OutputPath": "s3://b/c"}),
     ],
 )
 def test_members_that_would_be_ignored_are_refused(bench: Bench, member: str, value: Any) -> None:

@@ -51,7 +51,6 @@ FILE_SYSTEM = {
     ("member", "value", "named"),
     [
         ("CheckpointConfig", {"S3Uri": S3}, "CheckpointConfig"),
-        ("DebugHookConfig", {"S3OutputPath": S3}, "DebugHookConfig"),
         ("TensorBoardOutputConfig", {"S3OutputPath": S3}, "TensorBoardOutputConfig"),
         ("RemoteDebugConfig", {"EnableRemoteDebug": True}, "RemoteDebugConfig"),
         ("InfraCheckConfig", {"EnableInfraCheck": True}, "InfraCheckConfig"),

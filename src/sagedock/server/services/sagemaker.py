@@ -15,8 +15,10 @@ from sagedock.errors import (
     ValidationError,
 )
 from sagedock.local.client import LocalSageMaker
+from sagedock.local.hosting.values import EndpointStatus
 from sagedock.local.records import Kind
 from sagedock.server.protocols.shapes import Params
+from sagedock.server.services.patience import PatientService
 from sagedock.server.services.rpc import Operation, RpcService, ServiceError
 
 if TYPE_CHECKING:
@@ -39,7 +41,11 @@ SETTLE_SECONDS = 1.0
 """How long a job's creation waits for the job to end. SDKs look at once and then every 10 s or
 30 s: a job that is over in less would cost them a whole turn."""
 
+ENDPOINT_SETTLE_SECONDS = 5.0
+"""The same of an endpoint, which is up in a second or two."""
+
 _LOOK_SECONDS = 0.02
+_CHANGING = frozenset(EndpointStatus) - {EndpointStatus.IN_SERVICE, EndpointStatus.FAILED}
 
 
 def service(client: LocalSageMaker) -> RpcService:
@@ -50,7 +56,9 @@ def service(client: LocalSageMaker) -> RpcService:
     for kind in Kind:
         name = f"Create{kind.capitalize()}Job"
         operations[name] = partial(_settled, client, kind, operations[name])
-    return RpcService("sagemaker", operations, translate=translated)
+    for name in ("CreateEndpoint", "UpdateEndpoint", "DeleteEndpoint"):
+        operations[name] = partial(_settled_endpoint, client, operations[name])
+    return PatientService("sagemaker", operations, translate=translated)
 
 
 def _method(operation: str) -> str:
@@ -72,6 +80,23 @@ def _settled(
             break
         time.sleep(_LOOK_SECONDS)
     return answer
+
+
+def _settled_endpoint(
+    client: LocalSageMaker, change: Operation, params: Params
+) -> Mapping[str, Any] | None:
+    answer = change(params)
+    end = time.monotonic() + ENDPOINT_SETTLE_SECONDS
+    while time.monotonic() < end and _is_changing(client, params["EndpointName"]):
+        time.sleep(_LOOK_SECONDS)
+    return answer
+
+
+def _is_changing(client: LocalSageMaker, name: str) -> bool:
+    try:
+        return client.endpoint(name).status in _CHANGING
+    except ResourceNotFoundError:
+        return False
 
 
 def translated(error: SagedockError, operation: OperationModel) -> ServiceError:
