@@ -36,7 +36,7 @@ import numpy as np
 
 from sagedock.errors import ModelError, SagedockError
 from sagedock.local.client import LocalSageMaker
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.local.settings import LocalSettings
 from sagedock.store.uri import S3Uri
 

@@ -29,7 +29,7 @@ _LAZY = {
     "Transformer": "sagedock.launch.transformer",
     "Session": "sagedock.launch.session",
     "LocalSageMaker": "sagedock.local.client",
-    "LocalRuntime": "sagedock.local.hosting.runtime",
+    "LocalRuntime": "sagedock.local.hosting.calls.runtime",
 }
 
 __all__ = [*_LAZY, "__version__"]  # noqa: PLE0604

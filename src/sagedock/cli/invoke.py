@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 if TYPE_CHECKING:
-    from sagedock.local.hosting.runtime import LocalRuntime
+    from sagedock.local.hosting.calls.runtime import LocalRuntime
 
 _HEADERS = (
     ("--content-type", "Type of the body.  [default: text/csv]"),
@@ -55,7 +55,7 @@ def invoke(
 ) -> None:  # fmt: skip
     """Send a request to an endpoint, and print its answer."""
     from sagedock.cli.context import settings_of
-    from sagedock.local.hosting.runtime import LocalRuntime
+    from sagedock.local.hosting.calls.runtime import LocalRuntime
 
     if (text is not None) + (body is not None) + (input_location is not None) != 1:
         raise click.UsageError("Give either TEXT, --body FILE or --async --input-location URI.")

@@ -14,7 +14,7 @@ from sagedock.launch.deserializers import Deserializer
 from sagedock.launch.iterators import ByteIterator
 from sagedock.launch.serializers import Serializer
 from sagedock.launch.session import Session
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.local.hosting.values import EndpointStatus
 
 __all__ = [

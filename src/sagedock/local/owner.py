@@ -27,7 +27,7 @@ def spawn(settings: LocalSettings, job: Job, log: Path) -> None:
 
 def spawn_host(settings: LocalSettings, endpoint: str, log: Path) -> None:
     """Start the process that keeps an endpoint; it claims it from this process."""
-    _spawn(settings, "sagedock.local.hosting.runner", [endpoint], log)
+    _spawn(settings, "sagedock.local.hosting.owner.runner", [endpoint], log)
 
 
 def _spawn(settings: LocalSettings, module: str, arguments: list[str], log: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sagedock.local.client import LocalSageMaker
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.local.settings import LocalSettings
 from sagedock.server import routing
 from sagedock.server.messages import Request, Response, Service

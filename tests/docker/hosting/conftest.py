@@ -11,7 +11,7 @@ import pytest
 
 from sagedock.errors import ResourceNotFoundError
 from sagedock.local.client import LocalSageMaker, data_id
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.local.settings import LocalSettings
 from sagedock.store.uri import S3Uri
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from sagedock.errors import ValidationError
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 
 WORD = """
     import time

@@ -18,7 +18,7 @@ from sagedock.errors import (
 )
 from sagedock.launch.model import Model
 from sagedock.launch.session import Session
-from sagedock.local.hosting.runtime import BODY_BYTES, LocalRuntime
+from sagedock.local.hosting.calls.runtime import BODY_BYTES, LocalRuntime
 
 ECHO = """
     import time

@@ -25,7 +25,7 @@ from sagedock.launch.iterators import LineIterator
 from sagedock.launch.predictor import AsyncPredictor, Predictor, WaiterConfig
 from sagedock.launch.serializers import CSVSerializer
 from sagedock.launch.session import Session
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.store.uri import S3Uri
 
 WORDS = """

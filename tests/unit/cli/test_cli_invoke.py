@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagedock.errors import ModelError, OutputError, UnsupportedError, ValidationError
-from sagedock.local.hosting.background import Background
+from sagedock.local.hosting.owner.background import Background
 from sagedock.store.disk import DiskStore
 
 sys.path.append(str(Path(__file__).parents[1] / "local" / "hosting"))

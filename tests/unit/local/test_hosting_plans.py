@@ -9,9 +9,9 @@ from test_local_describe import departures
 from sagedock.engine.plan import ISOLATED
 from sagedock.errors import InputError, UnsupportedError, ValidationError
 from sagedock.local.hosting import answers, support
-from sagedock.local.hosting.deployment import deployment, mixed
-from sagedock.local.hosting.instance import Instance, Shop
-from sagedock.local.hosting.plans import Around, container_plan, start_seconds
+from sagedock.local.hosting.owner.deployment import deployment, mixed
+from sagedock.local.hosting.owner.instance import Instance, Shop
+from sagedock.local.hosting.owner.plans import Around, container_plan, start_seconds
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointStatus, Hop, Route, Update
 from sagedock.local.models import Model

@@ -16,7 +16,7 @@ from sagedock.errors import ResourceNotFoundError, ValidationError
 from sagedock.local import image_names, model_data, owner
 from sagedock.local.describe import Answer
 from sagedock.local.hosting import answers, logs, support
-from sagedock.local.hosting.host import Host
+from sagedock.local.hosting.owner.host import Host
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
 from sagedock.local.image_names import Use

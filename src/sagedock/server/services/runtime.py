@@ -10,7 +10,7 @@ from typing import Any
 
 from sagedock import requests
 from sagedock.errors import ModelError, SagedockError
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.server.messages import Request, Response, TooLargeError
 from sagedock.server.protocols import event_stream, json_rpc, rest
 from sagedock.server.protocols.shapes import Params, SerializationError, new_request_id

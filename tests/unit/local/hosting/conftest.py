@@ -3,7 +3,7 @@
 import pytest
 from hosting_server import Container, World
 
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sagedock.launch.predictor import AsyncPredictor, Predictor, WaiterConfig
 from sagedock.launch.serializers import CSVSerializer
 from sagedock.launch.session import Session
 from sagedock.local.hosting.async_records import AsyncRecords
-from sagedock.local.hosting.background import Background
+from sagedock.local.hosting.owner.background import Background
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 

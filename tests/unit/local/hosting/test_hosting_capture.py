@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from sagedock.errors import ModelError, StoreError
-from sagedock.local.hosting.background import Background
-from sagedock.local.hosting.capture import CaptureConfig, Exchange, Spool
+from sagedock.local.hosting.calls.capture import CaptureConfig, Exchange, Spool
+from sagedock.local.hosting.owner.background import Background
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 

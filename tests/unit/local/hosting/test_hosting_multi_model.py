@@ -11,8 +11,8 @@ import pytest
 from hosting_server import MultiModelContainer, World
 
 from sagedock.errors import ModelError, ModelNotReadyError, ValidationError
-from sagedock.local.hosting.multi_model import model_uri
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.multi_model import model_uri
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 

@@ -14,11 +14,11 @@ from sagedock.errors import (
     UnsupportedError,
     ValidationError,
 )
-from sagedock.local.hosting import connections
-from sagedock.local.hosting.checks import BODY_BYTES
-from sagedock.local.hosting.delivery import SERVERLESS_BYTES, Delivery
-from sagedock.local.hosting.invocation import HOP_BYTES
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls import connections
+from sagedock.local.hosting.calls.checks import BODY_BYTES
+from sagedock.local.hosting.calls.delivery import SERVERLESS_BYTES, Delivery
+from sagedock.local.hosting.calls.invocation import HOP_BYTES
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 
 
 def ask(runtime, body=b"1", **arguments):

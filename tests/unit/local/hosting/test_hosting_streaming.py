@@ -8,7 +8,7 @@ import pytest
 from sagedock import requests
 from sagedock.errors import ModelError, ModelStreamError, ValidationError
 from sagedock.launch.iterators import ByteIterator, LineIterator
-from sagedock.local.hosting.runtime import LocalRuntime
+from sagedock.local.hosting.calls.runtime import LocalRuntime
 
 
 def ask(runtime, **arguments):

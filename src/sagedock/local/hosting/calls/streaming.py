@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from sagedock.errors import ModelStreamError
-from sagedock.local.hosting.connections import Answer, BrokenError, LateError, ReadAnswer
+from sagedock.local.hosting.calls.connections import Answer, BrokenError, LateError, ReadAnswer
 
 STREAM_SECONDS = 480.0
 """D3.8: what a streamed answer may take in all."""

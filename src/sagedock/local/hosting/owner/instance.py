@@ -17,7 +17,7 @@ from sagedock.engine.docker import Engine
 from sagedock.engine.plan import LogLine, Mount
 from sagedock.errors import EngineError, InputError, SagedockError
 from sagedock.local import image_names, joblog, model_data
-from sagedock.local.hosting.plans import (
+from sagedock.local.hosting.owner.plans import (
     BIND_LABEL,
     Around,
     container_plan,

@@ -1,4 +1,4 @@
-"""The process that owns one endpoint: `python -m sagedock.local.hosting.runner NAME PID STARTED`,
+"""The process of one endpoint: `python -m sagedock.local.hosting.owner.runner NAME PID STARTED`,
 the settings as JSON on standard input. PID and STARTED name the owner it is taken from."""
 
 from __future__ import annotations

@@ -13,15 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sagedock.errors import ValidationError
-from sagedock.local.hosting import routing
-from sagedock.local.hosting.connections import (
+from sagedock.local.hosting.calls import routing
+from sagedock.local.hosting.calls.connections import (
     Answer,
     Connections,
     ReadAnswer,
     UnreachableError,
 )
-from sagedock.local.hosting.faults import Faults
-from sagedock.local.hosting.invocation import Call, Courier
+from sagedock.local.hosting.calls.faults import Faults
+from sagedock.local.hosting.calls.invocation import Call, Courier
 from sagedock.local.hosting.keeping import keep
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, Route

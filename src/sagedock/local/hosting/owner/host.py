@@ -13,11 +13,11 @@ from sagedock.contract.failure import clip
 from sagedock.engine.docker import Engine
 from sagedock.errors import SagedockError
 from sagedock.local.hosting import support
-from sagedock.local.hosting.background import Background
-from sagedock.local.hosting.deployment import GRACE_SECONDS, Deployment, deployment, mixed
-from sagedock.local.hosting.fleet import Fleet
-from sagedock.local.hosting.instance import Shop
-from sagedock.local.hosting.plans import Around
+from sagedock.local.hosting.owner.background import Background
+from sagedock.local.hosting.owner.deployment import GRACE_SECONDS, Deployment, deployment, mixed
+from sagedock.local.hosting.owner.fleet import Fleet
+from sagedock.local.hosting.owner.instance import Shop
+from sagedock.local.hosting.owner.plans import Around
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointStatus, Route, Update
 from sagedock.local.models import ModelRecords

@@ -12,8 +12,8 @@ from typing import Any
 
 from sagedock.contract.failure import clip
 from sagedock.errors import SagedockError
-from sagedock.local.hosting.deployment import GRACE_SECONDS
-from sagedock.local.hosting.instance import Instance, Shop
+from sagedock.local.hosting.owner.deployment import GRACE_SECONDS
+from sagedock.local.hosting.owner.instance import Instance, Shop
 from sagedock.local.hosting.values import Route
 from sagedock.local.models import Model, ModelRecords
 

@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from sagedock.errors import ResourceNotFoundError, SagedockError
 from sagedock.local.hosting.async_records import AsyncRecords, AsyncRequest
-from sagedock.local.hosting.asynchronous import Worker
-from sagedock.local.hosting.capture import Spool
-from sagedock.local.hosting.connections import Connections
-from sagedock.local.hosting.delivery import Delivery
+from sagedock.local.hosting.calls.capture import Spool
+from sagedock.local.hosting.calls.connections import Connections
+from sagedock.local.hosting.calls.delivery import Delivery
+from sagedock.local.hosting.calls.scribe import Scribe
+from sagedock.local.hosting.owner.asynchronous import Worker
 from sagedock.local.hosting.records import HostingRecords
-from sagedock.local.hosting.scribe import Scribe
 from sagedock.local.hosting.values import EndpointStatus
 from sagedock.local.settings import LocalSettings
 from sagedock.store.disk import DiskStore

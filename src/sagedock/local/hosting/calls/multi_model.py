@@ -24,7 +24,7 @@ from uuid import uuid4
 from sagedock.contract.paths import ML
 from sagedock.errors import InputError, StoreError, ValidationError
 from sagedock.local import packing
-from sagedock.local.hosting.connections import (
+from sagedock.local.hosting.calls.connections import (
     Answer,
     BrokenError,
     Connections,
@@ -33,7 +33,7 @@ from sagedock.local.hosting.connections import (
     ReadAnswer,
     UnreachableError,
 )
-from sagedock.local.hosting.faults import Faults
+from sagedock.local.hosting.calls.faults import Faults
 from sagedock.local.hosting.values import Hop
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri

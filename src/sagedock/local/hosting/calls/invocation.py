@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from sagedock.local.hosting import routing
-from sagedock.local.hosting.connections import (
+from sagedock.local.hosting.calls import routing
+from sagedock.local.hosting.calls.connections import (
     Answer,
     BrokenError,
     Connections,
@@ -21,9 +21,9 @@ from sagedock.local.hosting.connections import (
     ReadAnswer,
     UnreachableError,
 )
-from sagedock.local.hosting.faults import Faults
-from sagedock.local.hosting.multi_model import Leg, TargetModels, with_target
-from sagedock.local.hosting.routing import Target
+from sagedock.local.hosting.calls.faults import Faults
+from sagedock.local.hosting.calls.multi_model import Leg, TargetModels, with_target
+from sagedock.local.hosting.calls.routing import Target
 from sagedock.local.hosting.values import Hop, Route
 from sagedock.store.disk import DiskStore
 

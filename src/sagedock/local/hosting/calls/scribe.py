@@ -6,9 +6,9 @@ import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sagedock.local.hosting.capture import CaptureConfig, Exchange, Spool
-from sagedock.local.hosting.delivery import Delivered
-from sagedock.local.hosting.invocation import DEFAULT_TYPE, Call
+from sagedock.local.hosting.calls.capture import CaptureConfig, Exchange, Spool
+from sagedock.local.hosting.calls.delivery import Delivered
+from sagedock.local.hosting.calls.invocation import DEFAULT_TYPE, Call
 
 
 class Scribe:

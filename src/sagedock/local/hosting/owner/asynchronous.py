@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from sagedock.errors import UnsupportedError, ValidationError
 from sagedock.local.hosting.async_records import AsyncRecords, AsyncRequest
-from sagedock.local.hosting.delivery import Delivered, Delivery
-from sagedock.local.hosting.invocation import Call, told
-from sagedock.local.hosting.routing import Target
-from sagedock.local.hosting.scribe import Scribe
+from sagedock.local.hosting.calls.delivery import Delivered, Delivery
+from sagedock.local.hosting.calls.invocation import Call, told
+from sagedock.local.hosting.calls.routing import Target
+from sagedock.local.hosting.calls.scribe import Scribe
 from sagedock.local.hosting.values import Endpoint
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import SCHEME, S3Uri

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sagedock.errors import ModelError, ModelNotReadyError
-from sagedock.local.hosting.connections import Message
+from sagedock.local.hosting.calls.connections import Message
 from sagedock.local.settings import LocalSettings
 
 _SHOWN = 1000

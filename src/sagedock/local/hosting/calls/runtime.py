@@ -7,18 +7,18 @@ import time
 from typing import Any
 
 from sagedock.errors import ValidationError
-from sagedock.local.hosting import checks, routing
 from sagedock.local.hosting.async_records import AsyncRecords
-from sagedock.local.hosting.asynchronous import submit
-from sagedock.local.hosting.checks import BODY_BYTES
-from sagedock.local.hosting.connections import Connections, LargeError
-from sagedock.local.hosting.delivery import Delivered, Delivery
-from sagedock.local.hosting.invocation import ATTRIBUTES, DEFAULT_TYPE, Call, told
+from sagedock.local.hosting.calls import checks, routing
+from sagedock.local.hosting.calls.checks import BODY_BYTES
+from sagedock.local.hosting.calls.connections import Connections, LargeError
+from sagedock.local.hosting.calls.delivery import Delivered, Delivery
+from sagedock.local.hosting.calls.invocation import ATTRIBUTES, DEFAULT_TYPE, Call, told
+from sagedock.local.hosting.calls.routing import Target
+from sagedock.local.hosting.calls.scribe import Scribe
+from sagedock.local.hosting.calls.streaming import STREAM_SECONDS, EventStream, StreamingBody
 from sagedock.local.hosting.keeping import keep
+from sagedock.local.hosting.owner.asynchronous import submit
 from sagedock.local.hosting.records import HostingRecords
-from sagedock.local.hosting.routing import Target
-from sagedock.local.hosting.scribe import Scribe
-from sagedock.local.hosting.streaming import STREAM_SECONDS, EventStream, StreamingBody
 from sagedock.local.settings import LocalSettings
 from sagedock.store.disk import DiskStore
 
