@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,11 +73,15 @@ class Engine:
             raise _engine_error(f"Image {reference!r} can't be inspected", error) from error
         return _image_info(found)
 
-    def pull(self, reference: str) -> ImageInfo:
-        """Fetch an image. Raises ImageNotFoundError with the registry's answer."""
+    def pull(self, reference: str, *, login: Mapping[str, str] | None = None) -> ImageInfo:
+        """Fetch an image; `login` (username, password) in place of what this user has logged in
+        with. Raises ImageNotFoundError with the registry's answer."""
         name, _, tag = reference.partition("@") if "@" in reference else _name_and_tag(reference)
         try:
-            for event in self._client.pull(name, tag=tag, stream=True, decode=True):
+            login = dict(login) if login else None
+            for event in self._client.pull(
+                name, tag=tag, stream=True, decode=True, auth_config=login
+            ):
                 if "error" in event:
                     raise _no_image(reference, event["error"])
         except (APIError, requests.RequestException) as error:

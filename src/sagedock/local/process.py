@@ -18,7 +18,11 @@ class Owner:
     @classmethod
     def me(cls) -> Owner:
         """This process."""
-        pid = os.getpid()
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """The process that has this pid now."""
         return cls(pid=pid, started=_start_of(pid) or "")
 
     def is_alive(self) -> bool:

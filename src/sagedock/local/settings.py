@@ -38,7 +38,7 @@ class LocalSettings:
     Environment; `ca_bundle` is mounted there and named by the usual variables. `stop_grace`
     overrides the seconds between the stop signal and SIGKILL. `extra_hosts` are names that
     containers with a network resolve besides. `images` take the place of AWS's own
-    (`image_names.here`).
+    (`image_names.here`); `registry` is HOST:PORT of the account's registry, where it has one here.
     """
 
     data: Path
@@ -50,6 +50,7 @@ class LocalSettings:
     stop_grace: float | None = None
     extra_hosts: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    registry: str | None = None
 
     @classmethod
     def from_environment(
