@@ -44,6 +44,6 @@ def env(data: Path | None, shell: str, unset: bool) -> None:
         state = running(folder)
         if state is None:
             raise nothing_runs(folder)
-        changes = program_environment(state, folder, os.environ, home=Path.home())
+        changes = program_environment(state, folder, os.environ, home=Path.home(), restorable=True)
     for line in commands(changes, shell):
         click.echo(line)

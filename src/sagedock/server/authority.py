@@ -7,7 +7,6 @@ can pretend to be any other site with it. `cryptography` is imported when it is 
 from __future__ import annotations
 
 import contextlib
-import os
 import ssl
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from sagedock.errors import OutputError
 from sagedock.server import aws_hosts
+from sagedock.server.private import making, write_private
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -58,16 +58,7 @@ class Authority:
     def of(cls, folder: Path) -> Authority:
         """The authority kept in `folder` (key with mode 0600), made when there is none or it ends
         soon. Raises OutputError where it can't be written."""
-        pair = _kept(folder)
-        if pair is None:
-            pair = make_authority(datetime.now(UTC))
-            try:
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_private(folder / _KEY, pair.key)
-                write_private(folder / _CERTIFICATE, pair.certificate)
-            except OSError as error:
-                raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
-        return cls(pair)
+        return cls(_kept(folder) or _made(folder))
 
     def context(self, host: str) -> ssl.SSLContext:
         """How to answer TLS as `host`, one of AWS's; ValueError for any other. A client that names
@@ -199,6 +190,19 @@ def _signed(
     return Pair(certificate=made.public_bytes(form.Encoding.PEM), key=secret)
 
 
+def _made(folder: Path) -> Pair:
+    try:
+        with making(folder):
+            pair = _kept(folder)  # by another process, in the meantime
+            if pair is None:
+                pair = make_authority(datetime.now(UTC))
+                write_private(folder / _KEY, pair.key)
+                write_private(folder / _CERTIFICATE, pair.certificate)
+    except OSError as error:
+        raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
+    return pair
+
+
 def _kept(folder: Path) -> Pair | None:
     """What an earlier server has left, if it is whole and has time left."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -214,18 +218,6 @@ def _kept(folder: Path) -> Pair | None:
         return None
     lasts = known.not_valid_after_utc - datetime.now(UTC) > _RENEWED
     return pair if mine and lasts else None
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write `path` as a whole or not at all, for its owner only. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def merged(bundles: Sequence[bytes], certificate: bytes) -> bytes:

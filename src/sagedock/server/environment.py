@@ -15,7 +15,8 @@ from pathlib import Path
 from sagedock.errors import OutputError, UsageError
 from sagedock.local.outer import SAVED, before, encoded
 from sagedock.server import aws_hosts, upstream
-from sagedock.server.authority import Authority, merged, write_private
+from sagedock.server.authority import Authority, merged
+from sagedock.server.private import write_private
 from sagedock.server.state import FOLDER, State
 
 Changes = dict[str, str | None]
@@ -40,10 +41,19 @@ def default_bucket(state: State) -> str:
 
 
 def program_environment(
-    state: State, data: Path, environment: Mapping[str, str], *, home: Path
+    state: State,
+    data: Path,
+    environment: Mapping[str, str],
+    *,
+    home: Path,
+    restorable: bool = False,
 ) -> Changes:
-    """What changes for programs that are started with `environment`. Writes the files that the
-    changes name. Raises UsageError for a bundle of certificates that isn't there, OutputError."""
+    """What changes for programs that are started with `environment`.
+
+    Writes the files that the changes name. With `restorable` all that is replaced is kept, as a
+    shell needs it that is to be put back; else only what programs of ours need, and no credentials.
+    Raises UsageError for a bundle of certificates that isn't there, OutputError.
+    """
     outside = before(environment)
     folder = data / FOLDER
     authority = Authority.of(folder)
@@ -68,7 +78,9 @@ def program_environment(
         **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), state.proxy),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), no_proxy(outside)),
     }
-    changes[SAVED] = encoded({name: outside.get(name) for name in changes})
+    changes[SAVED] = encoded(
+        {name: outside.get(name) for name in changes if restorable or not _may_be_secret(name)}
+    )
     return changes
 
 
@@ -93,6 +105,10 @@ def _excepts_aws(entry: str) -> bool:
     inside = (f"sts.us-east-1.{suffix}" for suffix in aws_hosts.SUFFIXES)
     metadata = ("169.254.169.254", "169.254.170.2", "169.254.170.23")
     return any(upstream.is_exception(entry, host, 443) for host in (*inside, *metadata))
+
+
+def _may_be_secret(name: str) -> bool:
+    return name.startswith(("AWS_", "BOTO_")) and name not in BUNDLES
 
 
 def _is_taken_away(name: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sagedock.errors import OutputError
 from sagedock.local.process import Owner
-from sagedock.server.authority import write_private
+from sagedock.server.private import making, write_private
 
 FILE = "server.json"
 FOLDER = "server"
@@ -90,16 +90,24 @@ def running(data: Path) -> State | None:
 
 def credentials_of(data: Path) -> Credentials:
     """The data folder's own access key, random, made at its first use. Raises OutputError."""
-    path = data / FOLDER / _CREDENTIALS
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return Credentials(**json.loads(path.read_bytes()))
-    made = Credentials(
-        access_key="AKIA" + "".join(secrets.choice(_LETTERS) for _ in range(16)),
-        secret_key=secrets.token_urlsafe(30),
-    )
+    folder = data / FOLDER
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(path, json.dumps(asdict(made)).encode())
+        return _kept(folder) or _made(folder)
     except OSError as error:
-        raise OutputError(f"{path} can't be written: {error.strerror}.") from error
+        raise OutputError(f"{folder} can't be written: {error.strerror}.") from error
+
+
+def _kept(folder: Path) -> Credentials | None:
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Credentials(**json.loads((folder / _CREDENTIALS).read_bytes()))
+    return None
+
+
+def _made(folder: Path) -> Credentials:
+    with making(folder):
+        made = _kept(folder) or Credentials(
+            access_key="AKIA" + "".join(secrets.choice(_LETTERS) for _ in range(16)),
+            secret_key=secrets.token_urlsafe(30),
+        )
+        write_private(folder / _CREDENTIALS, json.dumps(asdict(made)).encode())
     return made
