@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from sagedock.errors import StoreError
 from sagedock.store.disk import INSERT_OBJECT, DiskStore, info_of
-from sagedock.store.files import link_or_copy, temporary_beside, told_by_uri
+from sagedock.store.files import copy_range, link_or_copy, temporary_beside, told_by_uri
 from sagedock.store.folders import FolderBucket
 from sagedock.store.protocol import ObjectInfo
 from sagedock.store.staging import ORPHAN_SECONDS, Staging, list_blobs, sweep_blobs
@@ -237,10 +237,15 @@ class Catalog:
         self, source: Entry, uri: S3Uri, *, etag: str, document: str, tags: str, check: Check
     ) -> Entry:
         """A new object with the bytes of `source`: another name for the same file, for neither
-        can change."""
+        can change. A user's own file can: its bytes are copied, and so are those for a folder."""
+        path = self.path(source)
         with self.incoming(uri) as incoming:
-            with told_by_uri(incoming.final, uri):
-                link_or_copy(self.path(source), incoming.path)
+            if incoming.is_folder or self.store.as_folder(source.info.uri.bucket):
+                with incoming.open() as target, path.open("rb", buffering=0) as stream:
+                    copy_range(stream, 0, source.info.size, target)
+            else:
+                with told_by_uri(incoming.final, uri):
+                    link_or_copy(path, incoming.path)
             return self.commit(incoming, etag=etag, document=document, tags=tags, check=check)
 
     def set_tags(self, entry: Entry, tags: str) -> None:

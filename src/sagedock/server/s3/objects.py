@@ -81,11 +81,12 @@ def _answer(call: Call, entry: Entry, stream: BinaryIO | None) -> Response:
 
 
 def _overrides(query: Mapping[str, str]) -> dict[str, str]:
+    """Fields that the URL sets: text there, bytes of UTF-8 in a header."""
     return {
-        name: query[f"response-{name}"]
+        name: query[f"response-{name}"].encode().decode("latin-1")
         for name in known.OVERRIDES
         if query.get(f"response-{name}")
-    }  # fmt: skip
+    }
 
 
 def _part_range(call: Call, facts: Facts, size: int) -> tuple[int, int] | None:

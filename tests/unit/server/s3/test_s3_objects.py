@@ -43,8 +43,8 @@ def files(folder: Path) -> list[Path]:
 
 
 ODD = ["a//b", "d", "d/e", "..", "../../etc/passwd", "/lead", "trail/", ".", "a b+c%20d",
-       "ä/日本/🙂", "x" * 1024, "é" * 512, "tab\there", "nul\0in", "a?b#c&d=e", "'; DROP TABLE objects; --",
-       "%2e%2e/%2f", "a\nb", "\\..\\x"]  # fmt: skip
+       "ä/日本/🙂", "x" * 1024, "é" * 512, "tab\there", "nul\0in", "a?b#c&d=e",
+       "'; DROP TABLE objects; --", "%2e%2e/%2f", "a\nb", "\\..\\x"]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ODD)
