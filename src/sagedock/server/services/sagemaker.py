@@ -18,7 +18,7 @@ from sagedock.local.client import LocalSageMaker
 from sagedock.local.hosting.values import EndpointStatus
 from sagedock.local.records import Kind
 from sagedock.server.protocols.shapes import Params
-from sagedock.server.services.patience import PatientService
+from sagedock.server.services.patience import PatientService, asking
 from sagedock.server.services.rpc import Operation, RpcService, ServiceError
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ OPERATIONS = (
 """SageMaker's operations that LocalSageMaker has, there in lower case with underscores."""
 
 SETTLE_SECONDS = 1.0
-"""How long a job's creation waits for the job to end. SDKs look at once and then every 10 s or
-30 s: a job that is over in less would cost them a whole turn."""
+"""How long a job's creation waits for the job to end. Waiters look at once and then every 10 s or
+30 s: a job that is over in less would cost them a whole turn. Who sleeps first is not kept."""
 
 ENDPOINT_SETTLE_SECONDS = 5.0
 """The same of an endpoint, which is up in a second or two."""
@@ -74,7 +74,7 @@ def _settled(
     client: LocalSageMaker, kind: Kind, create: Operation, params: Params
 ) -> Mapping[str, Any] | None:
     answer = create(params)
-    end = time.monotonic() + SETTLE_SECONDS
+    end = time.monotonic() + (0.0 if asking().sleeps_first else SETTLE_SECONDS)
     while time.monotonic() < end:
         if not client.job(kind, params[f"{kind.capitalize()}JobName"]).is_running:
             break
