@@ -37,6 +37,8 @@ _LOCK = "server.lock"
 _TRIES = 20
 _STOP_SECONDS = 15.0
 _PAUSE = 0.02
+_DETACH = '"$@" >&2 & echo $!'
+"""A shell that leaves the command to itself: it is nobody's child, so nobody has to reap it."""
 
 
 class Application(Service, Protocol):
@@ -172,7 +174,8 @@ def _bound_at(service: Service, plan: Plan, port: int) -> list[Listener]:
     addresses = [*anywhere] if anywhere else [LOOPBACK, *plan.hosts]
     found: list[Listener] = []
     try:
-        found += [_listener(address, port, service) for address in addresses]
+        for address in addresses:
+            found.append(_listener(address, port, service))
         if plan.bridge and not anywhere and plan.bridge not in addresses:
             found += _at_bridge(plan.bridge, port, service)
     except SagedockError:
@@ -236,18 +239,20 @@ def spawn(command: list[str], data: Path, environment: Mapping[str, str]) -> Sta
     data.mkdir(parents=True, exist_ok=True)
     log = data / LOG
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd="/",
-            start_new_session=True, env=dict(environment),
+        done = subprocess.run(
+            ["/bin/sh", "-c", _DETACH, "sh", *command], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=stream, cwd="/", start_new_session=True,
+            env=dict(environment), check=True,
         )  # fmt: skip
-    while process.poll() is None:
+    started = Owner.of(int(done.stdout))
+    while started is not None and started.is_alive():
         found = running(data)
-        if found and found.pid == process.pid and answers(found):
+        if found and found.pid == started.pid and answers(found):
             return found
         time.sleep(_PAUSE)
     said = log.read_text("utf-8", "replace").strip().removeprefix("error: ")
     message, _, hint = said.partition("\nhint: ")
-    raise ResourceInUseError(message or f"It ended with {process.returncode}.", hint=hint)
+    raise ResourceInUseError(message or "The server ended without a word.", hint=hint)
 
 
 def answers(state: State) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 _LISTENING = "0A"
@@ -11,13 +13,16 @@ def holder(port: int, proc: Path = Path("/proc")) -> str | None:
     """Such as `python3 (pid 123)`; None where it can't be seen."""
     inodes = {f"socket:[{inode}]" for inode in _inodes(port, proc)}
     for process in proc.glob("[0-9]*") if inodes else ():
-        try:
-            links = [link.readlink() for link in (process / "fd").iterdir()]
-        except OSError:
-            continue
-        if any(str(link) in inodes for link in links):
+        if any(link in inodes for link in _open_in(process)):
             return f"{_name(process)} (pid {process.name})"
     return None
+
+
+def _open_in(process: Path) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):  # closed in the meantime
+                yield str(link.readlink())
 
 
 def _inodes(port: int, proc: Path) -> set[str]:
