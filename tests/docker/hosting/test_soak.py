@@ -17,7 +17,7 @@ def test_kills_and_an_update_in_full_load_lose_nothing_else():
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["kills"] >= 1
-    assert report["bad requests told as such"] == 160
+    assert 160 - report["lost to kills"] <= report["bad requests told as such"] <= 160
     right = sum(report["right answers"].values())
     assert right + report["bad requests told as such"] + report["lost to kills"] == 16_000
     assert report["right answers"]["second"] > 0
