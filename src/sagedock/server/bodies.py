@@ -6,14 +6,12 @@ the body has to be found. Must not know AWS.
 
 from __future__ import annotations
 
-import selectors
 import socket
 from typing import Protocol
 
 from sagedock.server.heads import LIMIT, Head
-from sagedock.server.relay import IdleError
+from sagedock.server.relay import Way, pump
 
-_BLOCK = 1 << 17
 _LINE = 4096
 _NEIGHBOURS = frozenset((b"connection", b"keep-alive", b"proxy-connection"))
 
@@ -129,24 +127,22 @@ def copy_body(client: socket.socket, server: socket.socket, framing: Framing, id
     """The body from client to server, and whatever comes back until the server ends. Raises
     IdleError, BodyError, OSError."""
     closing = Closing()
-    with selectors.DefaultSelector() as selector:
-        selector.register(server, selectors.EVENT_READ)
-        if not framing.done:
-            selector.register(client, selectors.EVENT_READ)
-        while True:
-            ready = [key.fileobj for key, _ in selector.select(idle)]
-            if not ready:
-                raise IdleError
-            if server in ready:
-                data = server.recv(_BLOCK)
-                if not data:
-                    client.sendall(closing.end())
-                    return
-                client.sendall(closing.feed(data))
-            if client in ready:
-                data = client.recv(_BLOCK)
-                if not data:
-                    return  # in the middle of its body
-                server.sendall(framing.feed(data))
-                if framing.done:
-                    selector.unregister(client)
+
+    def body(data: bytes) -> bytes:
+        part = framing.feed(data)
+        if framing.done:
+            there.end()
+        return part
+
+    there, back = Way(client, server, body, ends=False), Way(server, client, closing.feed)
+    if framing.done:
+        there.end()
+
+    def is_over() -> bool:
+        if there.ended and not framing.done:
+            raise BodyError("the client went away in the middle of its body")
+        if back.ended and not back.is_over:
+            back.end(closing.end())
+        return back.is_over
+
+    pump(there, back, idle, until=is_over)

@@ -139,10 +139,7 @@ def ask(port: int, text: str | bytes) -> socket.socket:
 def all_of(connection: socket.socket) -> bytes:
     """Everything that comes until the peer ends."""
     with connection:
-        found = b""
-        while data := connection.recv(1 << 16):
-            found += data
-    return found
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
 
 
 def tunnelled(port: int, host: str, target: int = 443) -> socket.socket:

@@ -19,6 +19,7 @@ from proxy_kit import (
     tunnelled,
 )
 
+from sagedock.server.messages import Response, file_part
 from sagedock.server.upstream import Address, Upstream
 
 HOSTS = ["sts.us-east-1.amazonaws.com", "STS.AMAZONAWS.COM", "sts.cn-north-1.amazonaws.com.cn",
@@ -66,6 +67,19 @@ def test_a_tunnel_to_aws_may_speak_plain_http(tmp_path, service, net):
         tunnel = tunnelled(port, "s3.amazonaws.com", 80)
         assert b"http s3.amazonaws.com /x" in get(tunnel, "s3.amazonaws.com")
     assert net.asked == []
+
+
+def test_a_large_file_comes_through_tls(tmp_path, net):
+    data = bytes(range(256)) * 40_000
+    (tmp_path / "file").write_bytes(data)
+
+    def service(request, /):
+        return Response(body=file_part(tmp_path / "file", 10, len(data) - 10))
+
+    with proxying(service, tmp_path, dial=net) as port:
+        tunnel = tunnelled(port, "s3.amazonaws.com")
+        inner = trusting(tmp_path).wrap_socket(tunnel, server_hostname="s3.amazonaws.com")
+        assert get(inner, "s3.amazonaws.com").partition(b"\r\n\r\n")[2] == data[10:]
 
 
 def test_one_connection_carries_many_requests(tmp_path, service, net):
@@ -121,8 +135,6 @@ STS = (
 
 class Sts(Remembering):
     def __call__(self, request, /):
-        from sagedock.server.messages import Response
-
         super().__call__(request)
         return Response(headers={"Content-Type": "text/xml"}, body=STS.encode())
 

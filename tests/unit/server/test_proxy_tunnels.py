@@ -55,7 +55,7 @@ def web(connection: socket.socket) -> None:
 # tunnels
 
 
-@pytest.mark.parametrize("size", [1000, 3_000_000])
+@pytest.mark.parametrize("size", [1000, 3_000_000, 50_000_000])
 def test_what_is_sent_comes_back_whole(tmp_path, service, size):
     data = b"x" + bytes(range(250)) * (size // 250)
     with listening(echo) as place, proxying(service, tmp_path, dial=Net(pypi_org=place)) as port:
@@ -63,11 +63,10 @@ def test_what_is_sent_comes_back_whole(tmp_path, service, size):
         sender = threading.Thread(target=lambda: (tunnel.sendall(data),
                                                   tunnel.shutdown(socket.SHUT_WR)))  # fmt: skip
         sender.start()
-        found = b""
-        while part := tunnel.recv(1 << 16):
-            found += part
+        begun = time.monotonic()
+        found = all_of(tunnel)
         sender.join()
-        tunnel.close()
+    print(f"{size / 1e6 / (time.monotonic() - begun):.0f} MB/s each way")
     assert found == data
 
 
@@ -143,6 +142,29 @@ def test_more_than_there_is_room_for_are_turned_away_and_room_comes_back(tmp_pat
             time.sleep(0.05)
             answer = all_of(ask(port, "nonsense\r\n\r\n"))
         assert b" 400 " in answer
+
+
+def test_both_may_send_before_they_read(tmp_path, service):
+    """More than all buffers between them hold; a proxy that did one thing after another would
+    stand still."""
+    size, arrived = 20_000_000, []
+
+    def talkative(connection):
+        sender = threading.Thread(target=connection.sendall, args=(b"s" * size,))
+        sender.start()
+        time.sleep(0.5)
+        arrived.append(len(b"".join(iter(lambda: connection.recv(1 << 16), b""))))
+        sender.join()
+
+    with listening(talkative) as place, proxying(service, tmp_path, dial=Net(h=place)) as port:
+        tunnel = tunnelled(port, "h", 25)
+        sender = threading.Thread(target=lambda: (tunnel.sendall(b"c" * size),
+                                                  tunnel.shutdown(socket.SHUT_WR)))  # fmt: skip
+        sender.start()
+        time.sleep(0.5)
+        assert len(all_of(tunnel)) == size
+        sender.join()
+    assert arrived == [size]
 
 
 # the name in TLS
