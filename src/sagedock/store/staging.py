@@ -70,6 +70,13 @@ class Staging:
                     self._claims.discard(what)
 
     @contextmanager
+    def alone(self, upload: str) -> Iterator[bool]:
+        """Whether at most the caller has claimed a part of an upload, and nobody else will until
+        the end: to be left at once."""
+        with self._guard:
+            yield sum(claimed == upload for claimed, _ in self._claims) <= 1
+
+    @contextmanager
     def seal(self, upload: str) -> Iterator[bool]:
         """Whether nobody writes to a part that is claimed, nor will until the end."""
         with self._guard:

@@ -194,9 +194,19 @@ class Uploads:
             (self._folder(upload) / old["file"]).unlink(missing_ok=True)
 
     def discard(self, upload: Upload, place: Place) -> None:
-        """Remove the bytes of a part that isn't added."""
+        """Remove the bytes of a part that isn't added. In a shared file they are cut off where
+        nothing follows them; elsewhere they stay until the upload ends."""
+        path = self._folder(upload) / place.file
         if place.file != _SHARED:
-            (self._folder(upload) / place.file).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            return
+        with self._catalog.staging.alone(upload.id) as alone:
+            if alone and path.exists():
+                ends = self._store.query(
+                    "SELECT max(offset + size) AS size FROM parts WHERE upload = ? AND file = ?",
+                    upload.id, _SHARED,
+                )  # fmt: skip
+                os.truncate(path, ends[0]["size"] or 0)
 
     # ends
 

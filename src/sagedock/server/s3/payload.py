@@ -23,6 +23,7 @@ from sagedock.server.signature import ChunkVerifier, SignatureError
 
 _BLOCK = 1 << 18
 _LINE = 8192
+_DRAINED = 64 << 20
 _STREAMING = "STREAMING-"
 LARGEST = 5 << 30
 """Bytes of one upload, or one part."""
@@ -47,6 +48,7 @@ class Payload:
         codings = self._headers.get("Content-Encoding", "").lower().replace(" ", "").split(",")
         self._is_chunked = self._hash.startswith(_STREAMING) or "aws-chunked" in codings
         self._trailer: dict[str, str] = {}
+        self._has_begun = False
 
     @property
     def size(self) -> int | None:
@@ -103,6 +105,22 @@ class Payload:
         """Write the body to `target`, an unbuffered file. With `algorithm` that checksum is
         computed even if the request has none. Raises S3Error for a body that isn't what the
         request says, ConnectionError where it ends early."""
+        try:
+            return self._receive(target, algorithm)
+        except ConnectionError:
+            raise
+        except (S3Error, OSError):
+            self._drain()
+            raise
+
+    def _drain(self) -> None:
+        """Read on, so that a client that is still sending comes to read why it need not. What
+        isn't asked for yet is not sent by who waits to be asked."""
+        left = _DRAINED if self._has_begun else 0
+        while left > 0 and (block := self._request.body.read(_BLOCK)):
+            left -= len(block)
+
+    def _receive(self, target: BinaryIO, algorithm: str | None) -> Received:
         wanted = self.algorithm or algorithm
         md5, expected = hashlib.md5(usedforsecurity=False), self.size
         if expected is not None and expected > LARGEST:
@@ -164,6 +182,7 @@ class Payload:
         return Checksum(algorithm=algorithm, value=made)
 
     def _blocks(self) -> Iterator[bytes | memoryview]:
+        self._has_begun = True
         if not self._is_chunked:
             while block := self._request.body.read(_BLOCK):
                 yield block
