@@ -12,8 +12,10 @@ from sagedock.local.settings import LocalSettings
 from sagedock.server import routing
 from sagedock.server.messages import Request, Response, Service
 from sagedock.server.protocols import json_rpc, query
+from sagedock.server.registry_engine import RegistryEngine
+from sagedock.server.registry_local import LocalRegistry
 from sagedock.server.s3.service import S3Service
-from sagedock.server.services import iam, logs, sagemaker, sts
+from sagedock.server.services import iam, logs, monitoring, sagemaker, sts
 from sagedock.server.services.kept import KeptService
 from sagedock.server.services.runtime import RuntimeService
 
@@ -52,7 +54,12 @@ class LocalAWS:
     ) -> None:
         self.settings = settings
         self._fallback = fallback
-        self.client = LocalSageMaker(_for_containers(settings, container_endpoint, credentials))
+        self.registry = LocalRegistry(settings)
+        settings = replace(settings, registry=self.registry.address)
+        self.client = LocalSageMaker(
+            _for_containers(settings, container_endpoint, credentials),
+            engine=RegistryEngine.connecting(self.registry),
+        )
         self.runtime = LocalRuntime(settings)
         self._services: dict[str, Service] = {
             "sagemaker": sagemaker.service(self.client),
@@ -60,6 +67,8 @@ class LocalAWS:
             "sts": sts.service(settings),
             "iam": iam.service(settings),
             "logs": logs.service(settings),
+            "monitoring": monitoring.service(settings),
+            "ecr": self.registry.service,
             routing.S3: S3Service(
                 self.client.store,
                 region=settings.region,
@@ -68,6 +77,7 @@ class LocalAWS:
             ),
             **(services or {}),
         }
+        self.registry.start()
 
     def __call__(self, request: Request) -> Response:
         if request.path == HEALTH:
@@ -81,6 +91,7 @@ class LocalAWS:
         for service in self._services.values():
             if isinstance(service, KeptService | S3Service):
                 service.close()
+        self.registry.close()
         self.runtime.close()
         self.client.close()
 
