@@ -35,6 +35,7 @@ LOG = "server.log"
 HEALTH = "/_sagedock/health"
 _LOCK = "server.lock"
 _TRIES = 20
+_START_SECONDS = 180.0
 _STOP_SECONDS = 15.0
 _PAUSE = 0.02
 _DETACH = '"$@" >&2 & echo $!'
@@ -235,7 +236,8 @@ def _claimed(data: Path) -> Iterator[None]:
 
 def spawn(command: list[str], data: Path, environment: Mapping[str, str]) -> State:
     """Start `command`, which runs a server on `data`, and return when it answers; it goes on by
-    itself. Raises ResourceInUseError, with what it has said where it ends instead."""
+    itself. Raises ResourceInUseError, with what it has said where it ends instead; OutputError
+    where it does neither for too long."""
     data.mkdir(parents=True, exist_ok=True)
     log = data / LOG
     with log.open("wb") as stream:
@@ -245,10 +247,13 @@ def spawn(command: list[str], data: Path, environment: Mapping[str, str]) -> Sta
             env=dict(environment), check=True,
         )  # fmt: skip
     started = Owner.of(int(done.stdout))
-    while started is not None and started.is_alive():
+    deadline = time.monotonic() + _START_SECONDS
+    while started.is_alive():
         found = running(data)
         if found and found.pid == started.pid and answers(found):
             return found
+        if time.monotonic() > deadline:
+            raise OutputError(f"The server (pid {started.pid}) does not answer: see {log}")
         time.sleep(_PAUSE)
     said = log.read_text("utf-8", "replace").strip().removeprefix("error: ")
     message, _, hint = said.partition("\nhint: ")

@@ -61,7 +61,9 @@ def program_environment(
         folder, "ca-bundle", ".pem", merged(host_bundles(outside), authority.certificate)
     )
     config, credentials = profiles(profile_names(outside, home), state)
-    changes: Changes = {name: None for name in outside if _is_taken_away(name)}
+    changes: Changes = {
+        name: None for name, value in outside.items() if _is_taken_away(name, value)
+    }
     changes |= {
         "AWS_ENDPOINT_URL": state.endpoint,
         "AWS_ACCESS_KEY_ID": state.access_key,
@@ -111,9 +113,11 @@ def _may_be_secret(name: str) -> bool:
     return name.startswith(("AWS_", "BOTO_")) and name not in BUNDLES
 
 
-def _is_taken_away(name: str) -> bool:
+def _is_taken_away(name: str, value: str) -> bool:
     if name in {"BOTO_CONFIG", "BOTO_PATH"}:
         return True
+    if name == "SAGEMAKER_ADMIN_CONFIG_OVERRIDE":
+        return value.startswith("s3://")  # a real bucket
     return name.startswith("AWS_") and not name.startswith(_KEPT)
 
 

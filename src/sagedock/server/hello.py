@@ -6,7 +6,7 @@ server name indication of RFC 6066) still says whom it means.
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 import struct
 import time
@@ -28,7 +28,10 @@ def peeked_name(client: socket.socket, server: socket.socket, seconds: float) ->
     The wait for the first byte is as long as the client's own timeout; the message has to be
     complete within `seconds` after it. Raises IdleError, OSError.
     """
-    ready, _, _ = select.select([client, server], [], [], client.gettimeout())
+    with selectors.PollSelector() as selector:
+        for side in (client, server):
+            selector.register(side, selectors.EVENT_READ)
+        ready = [key.fileobj for key, _ in selector.select(client.gettimeout())]
     if not ready:
         raise IdleError
     if client not in ready:

@@ -63,11 +63,12 @@ class Proxy(socketserver.ThreadingMixIn, socketserver.TCPServer):
         offline: bool = False,
         dial: Dial = upstream.dial,
         idle: float = IDLE_SECONDS,
+        connections: int = CONNECTIONS,
     ) -> None:
         self._service, self._make_authority = service, authority
         self._outside, self._offline, self._dial = outside or Upstream(), offline, dial
         self._idle = idle
-        self._slots = threading.BoundedSemaphore(CONNECTIONS)
+        self._slots = threading.BoundedSemaphore(connections)
         self._authority: Authority | None = None
         self._lock = threading.Lock()
         super().__init__(address, socketserver.BaseRequestHandler)

@@ -74,7 +74,7 @@ def relay(left: socket.socket, right: socket.socket, idle: float = IDLE_SECONDS)
 def pump(there: Way, back: Way, idle: float, *, until: Callable[[], bool]) -> None:
     """Move bytes both ways between two sockets. Raises IdleError, OSError."""
     ways = {there.source: (there, back), back.source: (back, there)}
-    with selectors.DefaultSelector() as selector:
+    with selectors.PollSelector() as selector:  # needs no descriptor of its own
         for side in ways:
             side.setblocking(False)
         try:
