@@ -32,7 +32,11 @@ class LocalRegistry:
         self._program = RegistryProgram(settings.data / "registry")
         self._tokens = Tokens(_key(records))
         images = ImageStore(records, self._program)
-        self._listener = _listener(records, port, RegistryService(images, self._tokens))
+        try:
+            self._listener = _listener(records, port, RegistryService(images, self._tokens))
+        except OSError:
+            records.close()
+            raise
         self.service = ecr.service(settings, images, self._tokens, self.address)
         self._thread: threading.Thread | None = None
 
