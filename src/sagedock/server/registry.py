@@ -15,7 +15,7 @@ from typing import Any, cast
 from urllib.parse import parse_qs
 
 from sagedock.errors import SagedockError
-from sagedock.server.messages import Request, Response
+from sagedock.server.messages import Body, Request, Response
 from sagedock.server.registry_store import DEFAULT_TYPE, MANIFEST_LIMIT, ImageStore
 from sagedock.server.registry_tokens import TokenError, Tokens
 from sagedock.server.services.rpc import ServiceError
@@ -64,7 +64,7 @@ class RegistryService:
             status, code = _CODES.get(error.code, (400, "MANIFEST_INVALID"))
             return _error(status, code, error.message)
         except SagedockError as error:
-            return _error(503, "UNAVAILABLE", str(error))
+            return _error(400, "UNSUPPORTED", str(error))  # told at once; 503 is tried again
 
     def _answer(self, request: Request) -> Response:
         if request.path in {"/v2/", "/v2"}:
@@ -174,16 +174,38 @@ def _passed_on(request: Request, address: tuple[str, int]) -> Response:
     )
 
 
+class _Incoming:
+    """A request's body; remembers that it broke off: nobody else is to blame then."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self.broken: Exception | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._body.read(size)
+        except Exception as error:
+            self.broken = error
+            raise
+
+
 def _asked(connection: http.client.HTTPConnection, request: Request) -> http.client.HTTPResponse:
     headers = {name: request.headers[name] for name in _PASSED if name in request.headers}
-    chunked = request.size is None
-    if request.size:
+    if request.size is None:
+        headers["Transfer-Encoding"] = "chunked"
+    elif request.size:
         headers["Content-Length"] = str(request.size)
     path = f"{request.path}?{request.query}" if request.query else request.path
-    body = cast("Any", request.body) if chunked or request.size else b""
-    if chunked:
-        headers["Transfer-Encoding"] = "chunked"
-    connection.request(request.method, path, body=body, headers=headers, encode_chunked=chunked)
+    incoming = _Incoming(request.body)
+    body = cast("Any", incoming) if request.size != 0 else b""
+    try:
+        connection.request(
+            request.method, path, body=body, headers=headers, encode_chunked=request.size is None
+        )
+    except (BrokenPipeError, ConnectionResetError):
+        if incoming.broken:
+            raise
+        # The registry has answered before it had all of the body, and will hear no more.
     return connection.getresponse()
 
 

@@ -1,8 +1,10 @@
 """`docker login`, `push` and `pull` against the real registry, and jobs with what was pushed."""
 
 import base64
+import http.client
 import json
 import os
+import signal
 import subprocess
 import time
 import uuid
@@ -189,6 +191,56 @@ def test_a_server_that_is_killed_leaves_its_registry_to_the_next(settings, regis
     docker("push", f"{uri}:v1")  # the first starts a new one
     assert registry._program.address[1]
     assert json.loads(state.read_text())["pid"] != before["pid"]
+
+
+def ask(registry, method, path, body=b""):
+    """The status of one request to the registry, with a good token."""
+    login = registry.login()
+    token = base64.b64encode(f"{login['username']}:{login['password']}".encode()).decode()
+    connection = http.client.HTTPConnection(registry.address, timeout=30)
+    try:
+        connection.request(method, path, body=body, headers={"Authorization": f"Basic {token}"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+def test_no_request_that_passes_on_is_a_fault(registry, ecr):
+    ecr.create_repository(repositoryName="r1")
+    digest = f"sha256:{'0' * 64}"
+    paths = [
+        f"/v2/r1/blobs/{digest}", "/v2/r1/blobs/uploads/", "/v2/r1/blobs/uploads/x",
+        "/v2/r1/blobs/uploads/00000000-0000-0000-0000-000000000000", f"/v2/r1/blobs/{digest}?x=%zz",
+        "/v2/r1/blobs/uploads/x?_state=%00", f"/v2/r1/blobs/uploads/?digest={digest}",
+        "/v2/r1/blobs/uploads/?digest=sha256:0", f"/v2/r1/blobs/uploads/?mount={digest}&from=r1",
+        "/v2/r1/blobs/uploads/?mount=..&from=r1",
+    ]  # fmt: skip
+    methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE")
+    found = {
+        (method, path): ask(registry, method, path, body)
+        for method in methods
+        for path in paths
+        for body in (b"", b"x", bytes(3 << 20) if method == "PATCH" else b"{")
+    }
+    assert {key: status for key, status in found.items() if status >= 500} == {}
+
+
+def test_a_registry_that_dies_is_started_anew(settings, registry, ecr, docker):
+    uri = ecr.create_repository(repositoryName="again")["repository"]["repositoryUri"]
+    login(docker, ecr)
+    build(docker, f"{uri}:v1", "one")
+    docker("push", f"{uri}:v1")
+    state = settings.data / "registry" / "registry.json"
+    before = json.loads(state.read_text())["pid"]
+    os.kill(before, signal.SIGKILL)
+    docker("tag", f"{uri}:v1", f"{uri}:v2")
+    docker("push", f"{uri}:v2")
+    assert ecr.describe_images(repositoryName="again")["imageDetails"][0]["imageTags"] == [
+        "v1", "v2",
+    ]  # fmt: skip
+    assert json.loads(state.read_text())["pid"] != before
 
 
 def test_layers_go_when_their_image_has_gone(settings, ecr, docker):
