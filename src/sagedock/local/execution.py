@@ -187,6 +187,8 @@ class Execution:
 
     def _fill(self, container: Container, plan: JobPlan) -> None:
         container.put(tar_of(plan.files))
+        for copy in plan.copies:
+            container.put(packing.tree_tar(copy.source, copy.target))
         if plan.code:
             with self._shop.store.open(S3Uri.parse(plan.code)) as archive:
                 container.put(packing.code_tar(archive, plan.code, ML.code), ML.code)
@@ -349,8 +351,7 @@ class Execution:
         self._keep_container = keep
 
     def _enter(self, status: str) -> None:
-        text = MESSAGES[self._job.kind][status]
-        self._update(lambda s: s.enter(status, text, time.time()))
+        self._update(lambda s: s.enter(status, MESSAGES[self._job.kind][status], time.time()))
 
     def _update(self, change: Callable[[JobState], JobState]) -> None:
         before = self._job.state.transitions
@@ -360,9 +361,8 @@ class Execution:
 
     def _tell(self, what: Literal["log", "status", "progress"], news: Any) -> None:
         """A listener that fails (a closed pipe, say) is told no more; the job goes on."""
-        if self._listener is None:
-            return
-        if what == "progress" and not isinstance(self._listener, ProgressListener):
+        deaf = what == "progress" and not isinstance(self._listener, ProgressListener)
+        if self._listener is None or deaf:
             return
         try:
             getattr(self._listener, what)(news)

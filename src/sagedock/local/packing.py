@@ -112,6 +112,25 @@ def code_tar(archive: BinaryIO, source: str, folder: str) -> Iterator[bytes]:
     yield _taken(buffer)
 
 
+def tree_tar(folder: Path, target: str) -> Iterator[bytes]:
+    """The files below `folder` as a tar to be unpacked at a container's root: below `target`, for
+    everybody to read and for root to change."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w|") as packed:
+        for path in (folder, *sorted(folder.rglob("*"))):
+            name = posixpath.join(target, path.relative_to(folder).as_posix()).strip("/")
+            entry = tarfile.TarInfo(posixpath.normpath(name))
+            if path.is_dir():
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                packed.addfile(entry)
+            else:
+                entry.size = path.stat().st_size
+                with path.open("rb") as file:
+                    packed.addfile(entry, file)
+            yield _taken(buffer)
+    yield _taken(buffer)
+
+
 def unpack(archive: BinaryIO, source: str, folder: Path) -> None:
     """A model.tar.gz as files below `folder`, which is made.
 

@@ -15,7 +15,7 @@ from sagedock.contract.metrics import MetricDefinition
 from sagedock.contract.paths import ML
 from sagedock.contract.training import ChannelConfig, InputDataConfig, ResourceConfig
 from sagedock.engine.plan import ISOLATED, ContainerPlan, Mount, TextFile
-from sagedock.local import image_names
+from sagedock.local import image_names, model_code
 from sagedock.local.channels import InputPlan
 from sagedock.local.records import Job, Kind
 from sagedock.local.settings import CA_TARGET, LocalSettings
@@ -26,6 +26,9 @@ HOST = "algo-1"
 
 CODE_DELIVERED = "SAGEDOCK_CODE_DELIVERED"
 """Tells the image's supervisor that the code folder holds the submitted code already."""
+
+_DRIVERS, _CODE = "sm_drivers", "code"
+"""SDK v3's own channels."""
 
 LABEL = "sagedock"
 
@@ -41,10 +44,12 @@ TRAINING_GRACE = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class JobPlan:
-    """Everything needed to run a job's container. `code` is the URI of submitted source code."""
+    """Everything needed to run a job's container. `code` is the URI of submitted source code,
+    `copies` are inputs that the container gets as its own files instead of mounts."""
 
     container: ContainerPlan
     files: tuple[TextFile, ...]
+    copies: tuple[Mount, ...] = ()
     code: str | None = None
     metrics: tuple[MetricDefinition, ...] = ()
     max_seconds: int
@@ -113,8 +118,9 @@ def _training(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPla
     platform = {"TRAINING_JOB_NAME": job.name, "TRAINING_JOB_ARN": job.arn}  # A4.1
     entrypoint = algorithm.get("ContainerEntrypoint")
     arguments = algorithm.get("ContainerArguments")
+    own = _changed_by_its_job(request)
     container = _container(
-        job, mounts, around,
+        job, [mount for mount in mounts if mount.target not in own], around,
         image=algorithm["TrainingImage"],
         entrypoint=entrypoint,
         command=arguments if arguments or entrypoint else ["train"],  # A1.1, A1.3
@@ -127,6 +133,7 @@ def _training(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPla
     return JobPlan(
         container=container,
         files=_training_files(request),
+        copies=tuple(mount for mount in mounts if mount.target in own),
         code=code,
         metrics=tuple(
             MetricDefinition(name=item["Name"], regex=item["Regex"])
@@ -167,6 +174,15 @@ def _training_files(request: Mapping[str, Any]) -> tuple[TextFile, ...]:
         _json(ML.input_data_config, InputDataConfig(channels=channels).to_dict()),
         _json(ML.resource_config, resources.to_dict()),
     )
+
+
+def _changed_by_its_job(request: Mapping[str, Any]) -> frozenset[str]:
+    """Channels that a job writes into: SDK v3 lays its drivers and the user's code down as such,
+    makes a driver executable and runs the code from its folder."""
+    names = {item["ChannelName"] for item in request.get("InputDataConfig", ())}
+    if _DRIVERS not in names:
+        return frozenset()
+    return frozenset(ML.channel(name) for name in names & {_DRIVERS, _CODE})
 
 
 def _processing(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPlan:
@@ -213,7 +229,7 @@ def _transform(job: Job, mounts: Sequence[Mount], around: Surroundings) -> JobPl
         entrypoint=None,
         command=["serve"],  # D1.1
         platform={
-            **container.get("Environment", {}),
+            **model_code.environment(container, around.settings),
             **transform_settings.environment(job.request),
         },
         isolated=isolated,

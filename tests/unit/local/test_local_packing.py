@@ -13,7 +13,7 @@ import pytest
 
 from sagedock.errors import InputError
 from sagedock.local.artifacts import upload_tree
-from sagedock.local.packing import code_tar, first_file, members, pack
+from sagedock.local.packing import code_tar, first_file, members, pack, tree_tar
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 
@@ -240,3 +240,19 @@ def test_what_is_no_archive_is_told(data):
     with pytest.raises(InputError, match="can't be unpacked as source code") as caught:
         list(code_tar(io.BytesIO(data), "s3://bucket/code.tar.gz", "/code"))
     assert "tar.gz" in caught.value.hint
+
+
+def test_a_tree_goes_into_a_container_as_files_of_its_own(tmp_path):
+    """Linked files of the store, too: each becomes a file that may be changed alone."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.py").write_bytes(b"b" * 70_000)
+    (tmp_path / "a.py").hardlink_to(tmp_path / "sub" / "b.py")
+    (tmp_path / "a.py").chmod(0o444)
+    data = b"".join(tree_tar(tmp_path, "/opt/code"))
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        found = {item.name: item for item in archive}
+        assert list(found) == ["opt/code", "opt/code/a.py", "opt/code/sub", "opt/code/sub/b.py"]
+        for name in ("opt/code/a.py", "opt/code/sub/b.py"):
+            assert found[name].isreg()
+            assert (found[name].uid, found[name].mode) == (0, 0o644)
+            assert archive.extractfile(name).read() == b"b" * 70_000

@@ -265,6 +265,20 @@ def test_inputs_are_mounted_as_they_were_laid_down():
     assert list(planned(training(), mount).container.mounts) == [mount]
 
 
+def test_sdk_v3s_code_and_drivers_are_the_containers_own_files():
+    """It makes a driver executable and works in the code's folder; data stays a mount."""
+    mounts = [
+        Mount(source=Path("/laid") / name, target=ML.channel(name))
+        for name in ("train", "code", "sm_drivers")
+    ]
+    channels = [requests.channel(name, f"s3://b/{name}") for name in ("train", "code")]
+    made = planned(training(channels=channels), *mounts)
+    assert (list(made.container.mounts), made.copies) == (mounts, ())
+    drivers = requests.channel("sm_drivers", "s3://b/sm_drivers")
+    made = planned(training(channels=[*channels, drivers]), *mounts)
+    assert (list(made.container.mounts), list(made.copies)) == (mounts[:1], mounts[1:])
+
+
 def test_files_go_into_a_container_as_roots():
     import io
     import tarfile

@@ -1,4 +1,4 @@
-"""How long an SDK's look at a job takes: until the job has ended, for a while; nobody else waits."""
+"""How long an SDK's look at a job takes: until its end, for a while; nobody else waits."""
 
 import io
 import json

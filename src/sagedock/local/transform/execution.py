@@ -17,7 +17,7 @@ from typing import Literal
 from sagedock.engine.container import Container
 from sagedock.engine.plan import ExitState, LogLine, Mount
 from sagedock.errors import InputError, JobFailedError
-from sagedock.local import joblog, model_data
+from sagedock.local import joblog, model_code, model_data
 from sagedock.local.channels import InputPlan, objects
 from sagedock.local.execution import Execution
 from sagedock.local.plans import HOSTING_GRACE, SERVING_PORT, container_name
@@ -50,7 +50,9 @@ class TransformExecution(Execution):
     def _laid_inputs(self) -> list[Mount]:
         model = self._model()
         folder = self._inputs / "model"
-        return model_data.mounts(self._shop.store, model.name, model.container, folder)
+        store, settings = self._shop.store, self._shop.settings
+        code = model_code.mounts(store, model.container, settings, self._inputs / "code")
+        return model_data.mounts(store, model.name, model.container, folder) + code
 
     def _attend(self, container: Container) -> tuple[ExitState, StopReason | None]:
         log = _JobLog(joblog.LogWriter(self._shop.log_path(self._job)), self._tell)

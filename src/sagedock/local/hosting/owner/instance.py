@@ -16,7 +16,7 @@ from sagedock.engine.container import Container
 from sagedock.engine.docker import Engine
 from sagedock.engine.plan import LogLine, Mount
 from sagedock.errors import EngineError, InputError, SagedockError
-from sagedock.local import image_names, joblog, model_data
+from sagedock.local import image_names, joblog, model_code, model_data
 from sagedock.local.hosting.owner.plans import (
     BIND_LABEL,
     Around,
@@ -128,9 +128,10 @@ class Instance:
     def _mounts(self, number: int) -> list[Mount]:
         begun = time.monotonic()
         folder = self._shop.files / self.identity / str(number)
-        found = model_data.mounts(
-            self._shop.store, self._model.name, self._model.containers[number], folder
-        )
+        store, container = self._shop.store, self._model.containers[number]
+        found = model_data.mounts(store, self._model.name, container, folder)
+        code = folder.with_name(f"{number}-code")
+        found += model_code.mounts(store, container, self._shop.around.settings, code)
         self.check_limits(time.monotonic() - begun, folder)
         return found
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sagedock.contract.instances import shm_bytes
 from sagedock.engine.plan import ISOLATED, ContainerPlan, Mount
-from sagedock.local import image_names, model_data
+from sagedock.local import image_names, model_code, model_data
 from sagedock.local.image_names import Use
 from sagedock.local.models import Model
 from sagedock.local.plans import LABEL, SERVING_PORT
@@ -85,7 +85,7 @@ def container_plan(
             "AWS_REGION": around.settings.region,
             **_ports(number, count),
             **({"SAGEMAKER_MULTI_MODEL": "true"} if model_data.is_multi_model(container) else {}),
-            **container.get("Environment", {}),  # D1.6
+            **model_code.environment(container, around.settings),  # D1.6
         },
         hostname=container.get("ContainerHostname"),
         network=ISOLATED if isolated else "bridge",  # D1.9
