@@ -87,3 +87,25 @@ sm.get_waiter("processing_job_completed_or_stopped").wait(
     assert done.returncode == 0, done.stderr
     log = subprocess.run([SAGEDOCK, "logs", "asking"], check=True, **options).stdout
     assert f"health up key {state.access_key}" in log
+
+
+def test_jobs_go_on_when_the_server_of_a_run_has_ended(tmp_path: Path, images):
+    """The program returns at once, and with it its server; the job runs to its end."""
+    program = f"""
+import boto3
+boto3.client("sagemaker").create_processing_job(
+    ProcessingJobName="going-on", RoleArn="arn:aws:iam::000000000000:role/SageMakerRole",
+    AppSpecification={{"ImageUri": {images["processing"]!r},
+        "ContainerEntrypoint": ["sh", "-c", "sleep 2; echo went on"]}},
+    ProcessingResources={{"ClusterConfig": {{
+        "InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}}}},
+)
+"""
+    environment = {**os.environ, "SAGEDOCK_DATA": str(tmp_path / "data")}
+    options = {"env": environment, "capture_output": True, "text": True}
+    subprocess.run([SAGEDOCK, "run", "--", sys.executable, "-c", program], check=True, **options)
+    assert running(tmp_path / "data") is None
+    followed = subprocess.run([SAGEDOCK, "logs", "going-on", "--follow"], check=True, **options)
+    assert "went on" in followed.stdout
+    told = subprocess.run([SAGEDOCK, "describe", "going-on", "--json"], check=True, **options)
+    assert json.loads(told.stdout)["ProcessingJobStatus"] == "Completed"
