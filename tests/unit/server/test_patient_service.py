@@ -14,7 +14,11 @@ from sagedock.server.services.sagemaker import translated
 
 V2 = "Boto3/1.44.5 md/Botocore#1.44.5 lib/AWS-SageMaker-Python-SDK#2.257.7"
 V3 = "Boto3/1.44.5 md/Botocore#1.44.5 lib/AWS-SageMaker-Python-SDK#3.27.0"
-BOTO = "Boto3/1.44.5 md/Botocore#1.44.5"
+BOTO = (
+    "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 lang/python#3.11.7 m/g,Z,E,N,b cfg/retry-mode#standard"
+)
+WAITER = BOTO.replace("m/g,Z", "m/g,B,Z")
+CLI = "aws-cli/1.46.3 md/Botocore#1.43.62 ua/2.1 m/N,b,B,Z,D,g cfg/retry-mode#legacy"
 
 
 class Job:
@@ -35,7 +39,8 @@ class Job:
 
 def looked_at(job, agent):
     """The status that a client is told."""
-    operations = {f"Describe{kind.capitalize()}Job": job.describe for kind in Kind}
+    names = (*(f"{kind.capitalize()}Job" for kind in Kind), "Endpoint")
+    operations = {f"Describe{name}": job.describe for name in names}
     service = PatientService("sagemaker", operations, translate=translated)
     body = json.dumps({"TrainingJobName": "job"}).encode()
     request = Request(
@@ -54,8 +59,8 @@ def looked_at(job, agent):
     return json.loads(service(request).body)["TrainingJobStatus"]
 
 
-@pytest.mark.parametrize(("agent", "age"), [(V2, 5), (V2, 11), (V3, 1)])
-def test_an_sdks_first_look_is_answered_at_the_end(agent, age):
+@pytest.mark.parametrize(("agent", "age"), [(V2, 5), (V2, 11), (V3, 1), (WAITER, 90), (CLI, 0)])
+def test_who_looks_seldom_is_answered_at_the_end(agent, age):
     assert looked_at(Job(age, 0.2), agent) == "Completed"
 
 

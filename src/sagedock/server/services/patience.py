@@ -1,13 +1,15 @@
-"""When an SDK asks how a job is, the answer waits for the job's end, for a while.
+"""When somebody who looks seldom asks how a job is, the answer waits for its end, for a while.
 
-SDKs look seldom. v2 sleeps 5 s (of processing and transform jobs 10 s) before its first look; what
-it finds running then it looks at again after 30 s, and 10 s more pass once it has seen the end. v3
-looks at once, then every 5 s. Told of an end when it comes, a job of eight seconds costs v2 eight
-instead of forty-five. Nobody else waits: other clients get the answer of the moment.
+Waiters of boto3 and the AWS CLI look every 30 to 120 s, and want nothing but the end. SDK v2
+sleeps 5 s (of processing and transform jobs 10 s) before its first look; what it finds running then
+it looks at again after 30 s, and 10 s more pass once it has seen the end. v3 looks at once, then
+every 5 s. Told of an end when it comes, a job of eight seconds costs v2 eight instead of
+forty-five. Nobody else waits: other calls get the answer of the moment.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -41,7 +43,12 @@ _MANNERS = {
     "2": Manner(patience=9.0, oldest=14.0, sleeps_first=True),
     "3": Manner(patience=4.5, oldest=4.0),
 }
+_WAITER = Manner(patience=25.0, oldest=math.inf)
 _SDK = re.compile(r"AWS-SageMaker-Python-SDK[#/](\d+)\.")
+_WAITS = re.compile(r"(?:^| )m/(?:[^ ]+,)?B(?:[, ]|$)")
+"""botocore names in User-Agent the features that a call goes through; B are waiters."""
+
+_CHANGING = frozenset({"InProgress", "Creating", "Updating", "Deleting"})
 _LOOK_SECONDS = 0.02
 _of_thread = threading.local()
 
@@ -54,12 +61,14 @@ def asking() -> Manner:
 
 def manner_of(agent: str) -> Manner:
     """By a client's User-Agent."""
+    if _WAITS.search(agent):
+        return _WAITER
     match = _SDK.search(agent)
     return _MANNERS.get(match.group(1), Manner()) if match else Manner()
 
 
 class PatientService(RpcService):
-    """An RpcService whose Describe operations of jobs wait for SDKs."""
+    """An RpcService whose Describe operations of jobs and endpoints wait."""
 
     def __init__(
         self,
@@ -68,11 +77,13 @@ class PatientService(RpcService):
         *,
         translate: Callable[[SagedockError, OperationModel], ServiceError],
     ) -> None:
-        waiting = {}
-        for kind in Kind:
-            describe = f"Describe{kind.capitalize()}Job"
-            status = f"{kind.capitalize()}JobStatus"
-            waiting[describe] = partial(_described, operations[describe], status)
+        things = (*(f"{kind.capitalize()}Job" for kind in Kind), "Endpoint")
+        waiting = {
+            f"Describe{thing}": partial(
+                _described, operations[f"Describe{thing}"], f"{thing}Status"
+            )
+            for thing in things
+        }
         super().__init__(name, {**operations, **waiting}, translate=translate)
 
     def __call__(self, request: Request) -> Response:
@@ -86,7 +97,7 @@ def _described(describe: Operation, status: str, params: Params) -> Mapping[str,
     found = describe(params)
     if found and _age(found) > manner.oldest:
         return found
-    while found and found[status] == "InProgress" and time.monotonic() < end:
+    while found and found[status] in _CHANGING and time.monotonic() < end:
         time.sleep(_LOOK_SECONDS)
         found = describe(params)
     return found
