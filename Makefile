@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help setup images demo test lint types test-unit test-docker test-sdk soak bench locks clean
 
 python := .venv/bin/python
-scripts := $(wildcard docker/*.sh containers/tools/*.sh) .ci/run
+scripts := $(wildcard docker/*.sh containers/tools/*.sh) build_and_push.sh .ci/run
 dockerfiles := $(wildcard containers/*/Dockerfile)
 
 help: ## list the targets

@@ -176,6 +176,12 @@ class ModelStreamError(ModelError):
         return {"ErrorCode": self.error_code}
 
 
+class AwsError(SagedockError):
+    """AWS has refused what was asked of it, or could not be asked."""
+
+    exit_code = 16
+
+
 class TrainingError(SagedockError):
     """Inside an image: the user's training could not be done. The text goes to the failure file."""
 

@@ -37,7 +37,7 @@ PLACES = {
     "docker": ("engine/",),
     "requests": ("engine/",),  # the HTTP library
     "urllib3": ("engine/",),
-    "boto3": (),
+    "boto3": ("images/ecr.py",),
     "subprocess": (
         "images/build.py",
         "runtime/",
@@ -47,7 +47,7 @@ PLACES = {
         "cli/run.py",
         "server/registry_program.py",
     ),
-    "botocore": ("requests.py", "local/listing.py", "server/"),
+    "botocore": ("requests.py", "local/listing.py", "server/", "images/ecr.py"),
     "click": ("cli/",),
     "rich": ("cli/",),
     "sqlite3": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,35 @@ class Engine:
             raise _no_image(reference, "the pull ended without it")
         return found
 
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        """Give an image another name. Raises EngineError."""
+        try:
+            self._client.tag(image, repository, tag, force=True)
+        except APIError as error:
+            raise _engine_error(f"Image {image!r} can't be tagged", error) from error
+
+    def push(
+        self, repository: str, tag: str, *, login: Mapping[str, str] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """Send an image to its registry: the engine's own events, as they come (`id`, `status`,
+        `progressDetail`). `login` as for `pull`: it stands in no file and on no command line.
+        Raises EngineError with the registry's answer; what it has already is not sent again."""
+        try:
+            for event in self._client.push(
+                repository, tag=tag, stream=True, decode=True, auth_config=dict(login or {}) or None
+            ):
+                if "error" in event:
+                    raise EngineError(f"{repository}:{tag} can't be pushed: {event['error']}")
+                yield event
+        except (APIError, requests.RequestException) as error:
+            why = _explanation(error)
+            raise EngineError(f"{repository}:{tag} can't be pushed: {why}") from error
+
+    def untag(self, reference: str) -> None:
+        """Take a name from an image that has others; one that isn't there is no error."""
+        with contextlib.suppress(ImageNotFound):
+            self._client.remove_image(reference, noprune=True)
+
     def create(self, plan: ContainerPlan) -> Container:
         """Make a container; it isn't started. A stopped one of the same name is replaced."""
         self._remove_stale(plan)
@@ -173,6 +202,12 @@ class Engine:
         """All containers, running or not, that carry `label` (`key` or `key=value`)."""
         rows = self._client.containers(all=True, filters={"label": [label]})
         return [Container(self._client, row["Id"], row["Names"][0].lstrip("/")) for row in rows]
+
+    def keeps_manifests(self) -> bool:
+        """Whether images lie in containerd's store, as they came: then what is pushed is the
+        manifest that a builder has made, and an image's id is its digest."""
+        pairs = self._client.info().get("DriverStatus") or []
+        return any("io.containerd.snapshotter" in str(value) for _, value in pairs)
 
     def memory_bytes(self) -> int:
         """Memory of the machine the engine runs on."""

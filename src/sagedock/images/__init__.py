@@ -5,7 +5,8 @@ that can build, `build` runs it. Must not know jobs, nor read the environment: t
 """
 
 from sagedock.images.build import BuiltImage, build
+from sagedock.images.folder import build_folder
 from sagedock.images.plan import IMAGES, names_in_order
 from sagedock.images.source import find_root
 
-__all__ = ["IMAGES", "BuiltImage", "build", "find_root", "names_in_order"]
+__all__ = ["IMAGES", "BuiltImage", "build", "build_folder", "find_root", "names_in_order"]

@@ -95,8 +95,8 @@ class Builder:
             version=self._version,
             digest=made_from,
             environ=self._environ,
-            revision=self._git("describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*"),
-            source=plans.source_url(self._git("config", "--get", "remote.origin.url")),
+            revision=self.revision(),
+            source=self.source(),
             platform=platform,
         )
         return self.execute(name, plan)
@@ -114,6 +114,14 @@ class Builder:
         document = self._inspect(plan.tags[0])[plan.tags[0]]
         seconds = time.monotonic() - started
         return _built(name, plan.tags, document, seconds=seconds, fresh=True)
+
+    def revision(self) -> str:
+        """The commit that the files are of, `-dirty` where they differ; nothing outside git."""
+        return self._git("describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*")
+
+    def source(self) -> str:
+        """The repository's public address, where it has one."""
+        return plans.source_url(self._git("config", "--get", "remote.origin.url"))
 
     def _parent_id(self, spec: plans.ImageSpec) -> str:
         tag = plans.parent_tag(spec, self._version)
