@@ -6,10 +6,12 @@ import contextlib
 import hashlib
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from sagedock.server.registry_program import RegistryProgram
+from sagedock.server.services.ecr_lifecycle import Image, expired, read
 from sagedock.server.services.ecr_records import EcrRecords, immutable, is_immutable
 from sagedock.server.services.rpc import ServiceError
 
@@ -40,7 +42,25 @@ class ImageStore:
         self._send(name, found, body, media_type)
         more = {"type": media_type, "manifest": body.decode(), "size": size_of(manifest)}
         self.records.add_image(name, found, tag, more | _artifact(manifest))
+        self.expire(name)
         return found
+
+    def expire(self, name: str) -> None:
+        """Let go of what the repository's lifecycle policy, if it has one, lets go."""
+        policy = self.records.get(name).get("lifecycle")
+        if policy is None:
+            return
+        tags = self.records.tags(name)
+        images = [
+            Image(
+                digest=digest,
+                pushed=known["pushed"],
+                tags=tuple(tag for tag, named in tags.items() if named == digest),
+            )
+            for digest, known in self.records.images(name).items()
+        ]
+        for digest in expired(read(policy), images, time.time()):
+            self.remove(name, digest)
 
     def _is_fixed(self, name: str, tag: str, digest: str, settings: Mapping[str, Any]) -> bool:
         known = self.records.digest(name, tag)

@@ -32,7 +32,7 @@ from sagedock.server.registry import RegistryService
 from sagedock.server.registry_local import LocalRegistry
 from sagedock.server.registry_store import DEFAULT_TYPE, ImageStore, digest_of
 from sagedock.server.registry_tokens import SECONDS, TokenError, Tokens
-from sagedock.server.services import ecr
+from sagedock.server.services import ecr, ecr_lifecycle
 from sagedock.server.services.ecr_records import EcrRecords, is_immutable
 
 TARGET = "AmazonEC2ContainerRegistry_V20150921"
@@ -159,6 +159,14 @@ def push(docker, name, tag, *blobs, **more):
                   Content_Type=DEFAULT_TYPE)  # fmt: skip
 
 
+def lifecycle(*selections, **more) -> str:
+    rules = [
+        {"rulePriority": number, "selection": one, "action": {"type": "expire"}}
+        for number, one in enumerate(selections, 1)
+    ]
+    return json.dumps({"rules": rules, **more})
+
+
 def refused(call, code, text, **arguments):
     with pytest.raises(ClientError) as caught:
         call(**arguments)
@@ -209,11 +217,11 @@ def test_repositories_come_in_pages(caller):
 def test_policies_and_tags_are_kept(caller):
     made = caller.create_repository(repositoryName="r1", tags=[{"Key": "a", "Value": "1"}])
     arn = made["repository"]["repositoryArn"]
-    text = json.dumps({"rules": [], "padding": "x" * 100})
+    text = lifecycle({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 9})
     caller.put_lifecycle_policy(repositoryName="r1", lifecyclePolicyText=text)
     assert caller.get_lifecycle_policy(repositoryName="r1")["lifecyclePolicyText"] == text
     assert caller.delete_lifecycle_policy(repositoryName="r1")["lifecyclePolicyText"] == text
-    refused(caller.put_lifecycle_policy, "InvalidParameterException", "lifecyclePolicyText",
+    refused(caller.put_lifecycle_policy, "InvalidParameterException", "LifecyclePolicyText",
             repositoryName="r1", lifecyclePolicyText="[" * 200)  # fmt: skip
     caller.set_repository_policy(repositoryName="r1", policyText=text)
     assert caller.get_repository_policy(repositoryName="r1")["policyText"] == text
@@ -480,6 +488,95 @@ def test_an_address_that_is_taken_is_another(tmp_path):
         LocalRegistry(settings(tmp_path / "c"), port=taken)
     registry.close()
     first.close()
+
+
+# lifecycle policies
+
+
+def test_a_policy_lets_images_go_when_it_is_put_and_after_each_push(caller, docker):
+    caller.create_repository(repositoryName="r1")
+    for number in range(4):
+        push(docker, "r1", f"v{number}", b"layer %d" % number)
+    text = lifecycle({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 2})
+    caller.put_lifecycle_policy(repositoryName="r1", lifecyclePolicyText=text)
+
+    def tags():
+        found = caller.list_images(repositoryName="r1")["imageIds"]
+        return [one["imageTag"] for one in found]
+
+    assert tags() == ["v2", "v3"]
+    push(docker, "r1", "v4", b"another")
+    assert tags() == ["v3", "v4"]
+    caller.delete_lifecycle_policy(repositoryName="r1")
+    push(docker, "r1", "v5", b"yet another")
+    assert tags() == ["v3", "v4", "v5"]
+
+
+DAY = 86400.0
+COUNT = {"countType": "imageCountMoreThan", "countNumber": 1}
+AGE = {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": 10}
+
+
+def kept(*selections):
+    """Names of what stays of five images, a week apart, the newest of today."""
+    images = [
+        ecr_lifecycle.Image(digest=name, pushed=(10 - 7 * age) * DAY, tags=tags)
+        for age, (name, tags) in enumerate(
+            [("a", ("prod-2", "latest")), ("b", ()), ("c", ("prod-1",)), ("d", ()), ("e", ("dev",))]
+        )
+    ]
+    gone = ecr_lifecycle.expired(ecr_lifecycle.read(lifecycle(*selections)), images, 10 * DAY)
+    return "".join(image.digest for image in images if image.digest not in gone)
+
+
+def test_which_images_go():
+    assert kept({"tagStatus": "any", **COUNT}) == "a"
+    assert kept({"tagStatus": "untagged", **COUNT}) == "abce"
+    assert kept({"tagStatus": "any", **AGE}) == "ab"
+    assert kept({"tagStatus": "tagged", "tagPrefixList": ["prod"], **COUNT}) == "abde"
+    assert kept({"tagStatus": "tagged", "tagPrefixList": ["prod", "lat"], **AGE}) == "abcde"
+    assert kept({"tagStatus": "tagged", "tagPatternList": ["*-1"], **AGE}) == "abde"
+    # What the first rule is about the second can't touch.
+    prod = {"tagStatus": "tagged", "tagPrefixList": ["prod"], **COUNT, "countNumber": 5}
+    assert kept(prod, {"tagStatus": "any", **COUNT}) == "abc"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", "{}", '{"rules": []}', '{"rules": [1]}', lifecycle({}), lifecycle(COUNT),
+        lifecycle({"tagStatus": "any"}), lifecycle({"tagStatus": "tagged", **COUNT}),
+        lifecycle({"tagStatus": "any", "tagPrefixList": ["a"], **COUNT}),
+        lifecycle({"tagStatus": "tagged", "tagPrefixList": [1], **COUNT}),
+        lifecycle({"tagStatus": "any", **COUNT, "countNumber": 0}),
+        lifecycle({"tagStatus": "any", **AGE, "countUnit": "hours"}),
+        lifecycle({"tagStatus": "any", **COUNT}, {"tagStatus": "untagged", **COUNT}),
+        lifecycle({"tagStatus": "any", **COUNT}).replace("expire", "transition"),
+        lifecycle({"tagStatus": "any", **COUNT}).replace("1,", '"1",'),
+    ],
+)  # fmt: skip
+def test_what_is_no_policy(text):
+    with pytest.raises(ecr_lifecycle.PolicyError):
+        ecr_lifecycle.read(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["any", "tagged", "days", ""]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["rules", "selection", "action", "type", "tagStatus", "countNumber",
+                         "countType", "rulePriority", "tagPrefixList"]), inner),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(JSON)
+def test_any_json_is_a_policy_or_is_not(document):
+    try:
+        rules = ecr_lifecycle.read(json.dumps({"rules": document}))
+    except ecr_lifecycle.PolicyError:
+        return
+    assert rules
 
 
 # whose image a URI means

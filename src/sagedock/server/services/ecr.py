@@ -14,6 +14,7 @@ from sagedock.server.registry_store import ImageStore
 from sagedock.server.registry_tokens import USER, Tokens
 from sagedock.server.services.documents import Document
 from sagedock.server.services.ecr_images import EcrImages
+from sagedock.server.services.ecr_lifecycle import PolicyError, read
 from sagedock.server.services.kept import KeptService
 from sagedock.server.services.paging import page
 from sagedock.server.services.rpc import Operation, ServiceError
@@ -46,6 +47,7 @@ class EcrRepositories:
                 "LifecyclePolicyNotFoundException", "Lifecycle policy does not exist")),
             **self._text("RepositoryPolicy", "policyText", "policy", "Set", (
                 "RepositoryPolicyNotFoundException", "Repository policy does not exist")),
+            "PutLifecyclePolicy": self._put_lifecycle,
             "TagResource": self._tag,
             "UntagResource": self._untag,
             "ListTagsForResource": lambda params: {
@@ -131,6 +133,20 @@ class EcrRepositories:
         name, scanning = params["repositoryName"], params["imageScanningConfiguration"]
         self._records.change(name, scan=scanning.get("scanOnPush", False))
         return {**self._named(name), "imageScanningConfiguration": scanning}
+
+    def _put_lifecycle(self, params: Params) -> dict[str, Any]:
+        name, text = params["repositoryName"], params["lifecyclePolicyText"]
+        try:
+            read(text)
+        except PolicyError as error:
+            raise ServiceError(
+                "InvalidParameterException",
+                "Invalid parameter at 'LifecyclePolicyText' failed to satisfy constraint: "
+                f"'Lifecycle policy validation failure: {error}'",
+            ) from None
+        self._records.change(name, lifecycle=text)
+        self._images.expire(name)
+        return {**self._named(name), "lifecyclePolicyText": text}
 
     def _named(self, name: str) -> dict[str, str]:
         return {"registryId": self._records.account, "repositoryName": name}
