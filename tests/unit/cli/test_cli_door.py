@@ -1,8 +1,8 @@
 """The program as a whole: help, exit codes, lightness."""
 
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -40,11 +40,16 @@ assert main() == 0"""
 
 
 def test_help_is_quick():
+    """By the processor's time, since a busy machine takes its own."""
     seconds = []
     for _ in range(5):
-        started = time.monotonic()
+        before = os.times()
         subprocess.run([PROGRAM, "--help"], capture_output=True, check=True)
-        seconds.append(time.monotonic() - started)
+        after = os.times()
+        seconds.append(
+            after.children_user + after.children_system
+            - before.children_user - before.children_system
+        )  # fmt: skip
     assert min(seconds) < 0.2, seconds
 
 
