@@ -28,7 +28,7 @@ _SHOWN = 200
 """Characters of a value, or of a list of allowed values, that a message shows."""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=None)  # a server has a dozen, and reading one again costs 0.1 s
 def service_model(service: str = "sagemaker") -> ServiceModel:
     """botocore's model of a service."""
     from botocore.loaders import Loader
