@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sagedock.contract.patterns import matches
@@ -28,7 +28,7 @@ _SHOWN = 200
 """Characters of a value, or of a list of allowed values, that a message shows."""
 
 
-@lru_cache(maxsize=None)  # a server has a dozen, and reading one again costs 0.1 s
+@cache  # a server has a dozen, and reading one again costs 0.1 s
 def service_model(service: str = "sagemaker") -> ServiceModel:
     """botocore's model of a service."""
     from botocore.loaders import Loader
