@@ -285,7 +285,7 @@ def test_filtered_events_of_many_streams_are_in_the_order_of_their_times(caller,
     refused(caller.filter_log_events, "InvalidParameterException", "together",
             logGroupName=TRAINING, logStreamNames=["a"], logStreamNamePrefix="b")  # fmt: skip
     refused(caller.filter_log_events, "InvalidParameterException", "Patterns of words",
-            logGroupName=TRAINING, filterPattern="{ $.x = 1 }")  # fmt: skip
+            logGroupName=TRAINING, filterPattern="[a, b]")  # fmt: skip
     refused(caller.filter_log_events, "InvalidParameterException", "nextToken",
             logGroupName=TRAINING, nextToken="e30")  # fmt: skip
 
@@ -313,7 +313,78 @@ def test_patterns_of_words(pattern, message, fits):
     assert matcher(pattern)(message) is fits
 
 
-@pytest.mark.parametrize("pattern", ["{ $.a = 1 }", "[a, b]", "%x+%", '"open'])
+LINE = json.dumps(
+    {"level": "ERROR", "took": 1.5, "n": 3, "ok": True, "no": False, "none": None,
+     "user": {"name": "ann"}, "tags": ["a", "b"], "digits": "42"}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ('{ $.level = "ERROR" }', True),
+        ("{ $.level = ERR* }", True),
+        ("{$.level=WARN}", False),
+        ('{ $.level != "ERROR" }', False),
+        ("{ $.absent != 1 }", False),
+        ("{ $.took > 1 }", True),
+        ("{ $.took >= 1.5 && $.n < 3 }", False),
+        ("{ $.took >= 1.5 && $.n <= 3 }", True),
+        ("{ ($.n = 4) || ($.n = 3) }", True),
+        ("{ $.n = 4 || $.n = 3 && $.level = x }", False),
+        ("{ ($.n = 3 || $.n = 4) && ($.level = ERROR) }", True),
+        ("{ $.user.name = ann }", True),
+        ("{ $.tags[1] = b }", True),
+        ("{ $.tags[2] = b }", False),
+        ("{ $.digits = 42 }", True),
+        ("{ $.level > 1 }", False),
+        ("{ $.ok IS TRUE }", True),
+        ("{ $.no IS FALSE }", True),
+        ("{ $.none IS NULL }", True),
+        ("{ $.absent IS NULL }", False),
+        ("{ $.absent NOT EXISTS }", True),
+        ("{ $.level NOT EXISTS }", False),
+        ('{ $.level = "E[R]*" }', False),
+    ],
+)
+def test_patterns_over_json(pattern, fits):
+    assert matcher(pattern)(LINE) is fits
+    assert matcher(pattern)("no JSON") is False
+    assert matcher(pattern)("{broken") is False
+    assert matcher(pattern)("[" * 9999) is False
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "{", "{}", "{ $.a }", "{ $.a = }", "{ $.a == 1 }", "{ a = 1 }", "{ $.a > x }",
+        "{ $.a = 1 && }", "{ ($.a = 1 }", "{ $.a = 1) }", "{ $.a IS MAYBE }", "{ $.a = %x% }",
+        "{ $.a = 1 $.b = 2 }", "{" + "(" * 500 + "$.a = 1" + ")" * 500 + "}",
+    ],
+)  # fmt: skip
+def test_what_is_no_pattern_over_json(pattern):
+    with pytest.raises(PatternError, match="Invalid filter pattern"):
+        matcher(pattern)
+
+
+_WORDS = st.sampled_from(
+    ["{", "}", "(", ")", "$.a", "$.a[0]", "$", "=", "!=", ">", "1", "x*", '"q"', "&&", "||",
+     "IS", "NOT", "NULL", "EXISTS", "%", " ", "?", "-", '"']
+)  # fmt: skip
+
+
+@given(st.lists(_WORDS, max_size=14), st.booleans())
+def test_any_text_is_a_pattern_or_is_not(words, spaced):
+    text = (" " if spaced else "").join(words)
+    for pattern in (text, f"{{{text}}}"):
+        try:
+            found = matcher(pattern)
+        except PatternError:
+            continue
+        assert found('{"a": [1]}') in {True, False}
+
+
+@pytest.mark.parametrize("pattern", ["[a, b]", "%x+%", '"open'])
 def test_other_patterns_are_refused(pattern):
     with pytest.raises(PatternError):
         matcher(pattern)
