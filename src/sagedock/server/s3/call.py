@@ -51,9 +51,10 @@ class Call:
         """The body, decoded and checked as it is read."""
         return Payload(self.request, self.verifier)
 
-    def document(self) -> bytes:
-        """The whole body, where it is a document."""
-        return self.payload.whole(_DOCUMENT)
+    def document(self, *, has_checksum: bool = True) -> bytes:
+        """The whole body, where it is a document; without `has_checksum` the request's fields for
+        checksums are about something else."""
+        return self.payload.whole(_DOCUMENT, has_checksum=has_checksum)
 
     def number(self, name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -> int:
         """A parameter that is a number. Raises InvalidArgument."""

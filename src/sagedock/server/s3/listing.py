@@ -23,6 +23,10 @@ from sagedock.store.uploads import Upload
 from sagedock.store.uri import KEY_LIMIT, S3Uri
 
 _MOST = 1000
+_FEW = 4
+"""Rows that are asked for at first where the next may begin a common prefix, and all that lies
+below it is to be passed over."""
+
 _LAST = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
@@ -63,17 +67,18 @@ def find(shelf: Shelf, prefix: S3Uri, delimiter: str, after: str, most: int) -> 
         end = after.find(delimiter, len(prefix.key))
         if end >= 0:  # all of that common prefix has been told, or is to be passed over
             start, is_after = successor(after[: end + len(delimiter)]), False
+    step = _FEW if delimiter else most + 1
     while start is not None and most:
-        page = shelf.catalog.page(prefix, start, most - len(items) + 1, after=is_after)
-        wanted = most - len(items) + 1
-        start = None
+        wanted = min(step, most - len(items) + 1)
+        page = shelf.catalog.page(prefix, start, wanted, after=is_after)
+        start, step = None, step * 4
         for entry in page:
             common = _common(entry.info.uri.key, prefix.key, delimiter)
             if len(items) == most:
                 return Found(items=items, is_truncated=True)
             items.append(common or entry)
             if common:
-                start, is_after = successor(common), False
+                start, is_after, step = successor(common), False, _FEW
                 break
         else:
             if len(page) == wanted:

@@ -49,6 +49,7 @@ class Payload:
         self._is_chunked = self._hash.startswith(_STREAMING) or "aws-chunked" in codings
         self._trailer: dict[str, str] = {}
         self._has_begun = False
+        self._has_checksum = True
 
     @property
     def size(self) -> int | None:
@@ -121,7 +122,7 @@ class Payload:
             left -= len(block)
 
     def _receive(self, target: BinaryIO, algorithm: str | None) -> Received:
-        wanted = self.algorithm or algorithm
+        wanted = (self.algorithm if self._has_checksum else None) or algorithm
         md5, expected = hashlib.md5(usedforsecurity=False), self.size
         if expected is not None and expected > LARGEST:
             raise S3Error("EntityTooLarge", details={"MaxSizeAllowed": str(LARGEST)})
@@ -147,8 +148,10 @@ class Payload:
         checksum = self._checked(wanted, running.digest()) if wanted and running else None
         return Received(size=size, md5=md5.hexdigest(), checksum=checksum)
 
-    def whole(self, limit: int) -> bytes:
-        """All of the body, checked likewise. Raises MalformedXML for more than `limit` bytes."""
+    def whole(self, limit: int, *, has_checksum: bool = True) -> bytes:
+        """All of the body, checked likewise; without `has_checksum` the fields for one are about
+        something else. Raises MalformedXML for more than `limit` bytes."""
+        self._has_checksum = has_checksum
         if (self.size or 0) > limit:
             raise S3Error("MalformedXML")
         collected = _Collected(limit)
