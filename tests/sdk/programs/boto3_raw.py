@@ -94,7 +94,8 @@ sagemaker.get_waiter("training_job_completed_or_stopped").wait(
 training = sagemaker.describe_training_job(TrainingJobName="raw-training")
 artifacts = training["ModelArtifacts"]["S3ModelArtifacts"]
 body = s3.get_object(Bucket=bucket, Key=artifacts.split("/", 3)[3])["Body"].read()
-print("model", tarfile.open(fileobj=BytesIO(body)).getnames())
+with tarfile.open(fileobj=BytesIO(body)) as archive:
+    print("model", archive.getnames())
 print("tags", sagemaker.list_tags(ResourceArn=training["TrainingJobArn"])["Tags"])
 (stream,) = logs.describe_log_streams(
     logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="raw-training/"
