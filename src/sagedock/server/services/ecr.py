@@ -13,16 +13,13 @@ from sagedock.server.protocols.shapes import Params
 from sagedock.server.registry_store import ImageStore
 from sagedock.server.registry_tokens import USER, Tokens
 from sagedock.server.services.documents import Document
-from sagedock.server.services.ecr_images import EcrImages
+from sagedock.server.services.ecr_images import EcrImages, page_of
 from sagedock.server.services.ecr_lifecycle import PolicyError, read
 from sagedock.server.services.kept import KeptService
-from sagedock.server.services.paging import page
 from sagedock.server.services.rpc import Operation, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_PAGE = 100
 
 
 class EcrRepositories:
@@ -90,7 +87,7 @@ class EcrRepositories:
             names = params["repositoryNames"]
             return {"repositories": [self._shown(n, self._records.get(n)) for n in names]}
         rows = list(self._records.all().items())
-        found, more = page_of(rows, params, _PAGE)
+        found, more = page_of(rows, params)
         return {"repositories": [self._shown(*row) for row in found], "nextToken": more}
 
     def _delete(self, params: Params) -> dict[str, Any]:
@@ -233,12 +230,6 @@ def _in_account(account: str, call: Operation) -> Callable[[Params], Mapping[str
         return call(params)
 
     return checked
-
-
-def page_of(rows: list[Any], params: Params, size: int) -> tuple[list[Any], str | None]:
-    """A page in ECR's words: nextToken, maxResults."""
-    wrong = ServiceError("InvalidParameterException", "Invalid parameter at 'nextToken'")
-    return page(rows, params.get("nextToken"), params.get("maxResults", size), wrong)
 
 
 def _check_json(member: str, text: str) -> None:

@@ -41,7 +41,7 @@ class EcrImages:
         tagged = set(self._records.tags(name).values())
         wanted = params.get("filter", {}).get("tagStatus", "ANY")
         digests = [d for d in self._records.images(name) if _passes(d in tagged, wanted)]
-        found, more = _page(digests, params)
+        found, more = page_of(digests, params)
         return {"imageDetails": [self._shown(name, one) for one in found], "nextToken": more}
 
     def _shown(self, name: str, digest: str) -> Answer:
@@ -85,7 +85,7 @@ class EcrImages:
         rows = [{"imageDigest": digest, "imageTag": tag} for tag, digest in tags.items()]
         bare = [d for d in self._records.images(name) if d not in set(tags.values())]
         rows += [{"imageDigest": digest} for digest in bare]
-        found, more = _page([row for row in rows if _passes("imageTag" in row, wanted)], params)
+        found, more = page_of([row for row in rows if _passes("imageTag" in row, wanted)], params)
         return {"imageIds": found, "nextToken": more}
 
     def _get(self, params: Params) -> Answer:
@@ -179,6 +179,7 @@ def _missing(records: EcrRecords, name: str, image_id: Answer) -> ServiceError:
     )
 
 
-def _page(rows: list[Any], params: Params) -> tuple[list[Any], str | None]:
+def page_of(rows: list[Any], params: Params) -> tuple[list[Any], str | None]:
+    """A page in ECR's words: nextToken, maxResults."""
     wrong = ServiceError("InvalidParameterException", "Invalid parameter at 'nextToken'")
     return page(rows, params.get("nextToken"), params.get("maxResults", _PAGE), wrong)
