@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 from uuid import uuid4
 
 from sagedock.server.messages import BODY_LIMIT, Request
@@ -68,9 +69,20 @@ class Call:
         return int(text)
 
 
+class Key(Protocol):
+    """The access key that programs on this machine are given."""
+
+    @property
+    def access_key(self) -> str: ...
+
+    @property
+    def secret_key(self) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """All that is kept here, of the one account there is."""
+    """All that is kept here, of the one account there is; `key` is the one whose signatures are
+    verified, None for none."""
 
     store: DiskStore
     catalog: Catalog
@@ -78,6 +90,7 @@ class Shelf:
     buckets: Buckets
     region: str
     account: str
+    key: Key | None
 
     def need(self, uri: S3Uri) -> Entry:
         """The object. Raises NoSuchKey."""

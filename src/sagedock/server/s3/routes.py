@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagedock.server.s3 import bucket_calls as buckets
-from sagedock.server.s3 import listing, multipart, objects, tags, xml
+from sagedock.server.s3 import forms, listing, multipart, objects, tags, xml
 from sagedock.server.s3.bucket_calls import Handler
 from sagedock.server.s3.call import Call
 from sagedock.server.s3.errors import S3Error, not_implemented
@@ -36,6 +36,7 @@ BUCKET: dict[tuple[str, str], Handler] = {
     ("GET", "list-type"): listing.objects_v2,
     ("GET", "versions"): listing.versions,
     ("GET", "uploads"): listing.uploads,
+    ("POST", ""): forms.post,
     ("POST", "delete"): objects.delete_many,
     ("GET", "location"): buckets.location,
     ("GET", "tagging"): tags.get_of_bucket,

@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import uuid4
 
 from sagedock.errors import OutputError, StoreError
@@ -17,7 +16,7 @@ from sagedock.server import signature, signature_v2
 from sagedock.server.messages import Request, Response
 from sagedock.server.s3 import routes, xml
 from sagedock.server.s3.address import address
-from sagedock.server.s3.call import Call, Shelf
+from sagedock.server.s3.call import Call, Key, Shelf
 from sagedock.server.s3.errors import NotModifiedError, S3Error
 from sagedock.server.signature import ChunkVerifier, Signature, SignatureError
 from sagedock.store.buckets import Buckets
@@ -26,16 +25,6 @@ from sagedock.store.disk import DiskStore
 from sagedock.store.uploads import Uploads
 
 _ACCOUNT = "000000000000"
-
-
-class Key(Protocol):
-    """The access key that programs on this machine are given."""
-
-    @property
-    def access_key(self) -> str: ...
-
-    @property
-    def secret_key(self) -> str: ...
 
 
 class S3Service:
@@ -63,6 +52,7 @@ class S3Service:
             buckets=Buckets(store),
             region=region,
             account=account,
+            key=credentials,
         )
 
     def __call__(self, request: Request) -> Response:
