@@ -46,6 +46,10 @@ DATA = click.option(
     callback=_keep_data, help="Folder of objects, jobs and logs, as before the command.",
 )  # fmt: skip
 
+MOTO = click.option(
+    "--moto", is_flag=True, help="Let moto answer for AWS's other services (extra `moto`)."
+)
+
 KIND = click.option(
     "--kind",
     type=click.Choice(["training", "processing", "transform"]),

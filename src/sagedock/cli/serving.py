@@ -12,15 +12,21 @@ from sagedock.errors import EngineError, ResourceNotFoundError, UsageError
 if TYPE_CHECKING:
     from sagedock.local.settings import LocalSettings
     from sagedock.server.daemon import Application, Plan
+    from sagedock.server.messages import Service
     from sagedock.server.state import Credentials, State
 
 _SECRET_LENGTH = 16
 
 
 def application(
-    settings: LocalSettings, credentials: Credentials, container_endpoint: str | None
+    settings: LocalSettings,
+    credentials: Credentials,
+    container_endpoint: str | None,
+    *,
+    moto: bool = False,
 ) -> Application:
-    """All of AWS that is here, and the bucket that the SDKs begin with."""
+    """All of AWS that is here, and the bucket that the SDKs begin with. With `moto` the services
+    that are not here are moto's; raises UsageError where that is not installed."""
     from sagedock.server import application as whole
     from sagedock.store.disk import DiskStore
 
@@ -28,7 +34,23 @@ def application(
     store.create_bucket(f"sagemaker-{settings.region}-{settings.account}")
     store.close()
     given = whole.Credentials(access_key=credentials.access_key, secret_key=credentials.secret_key)
-    return whole.LocalAWS(settings, credentials=given, container_endpoint=container_endpoint)
+    return whole.LocalAWS(
+        settings,
+        credentials=given,
+        container_endpoint=container_endpoint,
+        fallback=_moto() if moto else None,
+    )
+
+
+def _moto() -> Service:
+    from sagedock.server import wsgi
+
+    try:
+        return wsgi.moto()
+    except ImportError:
+        raise UsageError(
+            "--moto needs moto.", hint="Install it: pip install 'sagedock[moto]'"
+        ) from None
 
 
 def plan(

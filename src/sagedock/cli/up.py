@@ -7,12 +7,13 @@ import signal
 import sys
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sagedock.cli.options import DATA
+from sagedock.cli.options import DATA, MOTO
 
 if TYPE_CHECKING:
     from sagedock.local.settings import LocalSettings
@@ -36,6 +37,7 @@ Examples:
 @click.option("--region", metavar="REGION", help="Such as eu-west-1.  [default: AWS_REGION]")
 @click.option("--offline", is_flag=True,
               help="The proxy refuses all that is not AWS, instead of passing it on.")  # fmt: skip
+@MOTO
 @DATA
 @click.pass_obj
 def up(data: Path | None, /, detach: bool, **options: Any) -> None:
@@ -66,7 +68,8 @@ def _here(settings: LocalSettings, options: dict[str, Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: ended.set())
-    with closing(Server(settings, wanted, application)) as server:
+    made = partial(application, moto=options["moto"])
+    with closing(Server(settings, wanted, made)) as server:
         state = server.start()
         for line in lines_of(state, settings.data):
             click.echo(line)
@@ -86,7 +89,8 @@ def _in_background(settings: LocalSettings, options: dict[str, Any]) -> None:
         command = [sys.executable, "-m", "sagedock.cli.main", "--data", str(settings.data), "up",
                    f"--port={options['port']}", f"--region={settings.region}",
                    *(f"--host={host}" for host in options["hosts"]),
-                   *(["--offline"] if options["offline"] else [])]  # fmt: skip
+                   *(["--offline"] if options["offline"] else []),
+                   *(["--moto"] if options["moto"] else [])]  # fmt: skip
         secret = {"SAGEDOCK_TOKEN": options["token"]} if options["token"] else {}
         state = spawn(command, settings.data, {**os.environ, **secret})
     else:

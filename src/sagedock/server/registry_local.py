@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 from sagedock.local.settings import LocalSettings
+from sagedock.server.guard import Guard
 from sagedock.server.http import Listener
 from sagedock.server.registry import RegistryService
 from sagedock.server.registry_program import RegistryProgram
@@ -32,8 +33,9 @@ class LocalRegistry:
         self._program = RegistryProgram(settings.data / "registry")
         self._tokens = Tokens(_key(records))
         images = ImageStore(records, self._program)
+        guarded = Guard(service=RegistryService(images, self._tokens))
         try:
-            self._listener = _listener(records, port, RegistryService(images, self._tokens))
+            self._listener = _listener(records, port, guarded)
         except OSError:
             records.close()
             raise
