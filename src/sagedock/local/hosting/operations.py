@@ -20,11 +20,14 @@ from sagedock.local.hosting.owner.host import Host
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
 from sagedock.local.image_names import Use
-from sagedock.local.jobs import JobService
+from sagedock.local.jobs import JobService, data_id
+from sagedock.local.leftovers import Known, Leftovers
 from sagedock.local.listing import Listing
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
 from sagedock.store.uri import S3Uri
+
+_CLAIM_SECONDS = 20.0
 
 
 class HostingService(JobService):
@@ -197,6 +200,33 @@ class HostingService(JobService):
             records=self._hosting,
             data_id=shop.data_id,
         ).run()
+
+    # after a kill
+
+    def take_up(self) -> None:
+        """Give every running job and every endpoint that has lost its owner a new one, those too
+        whose new owner died before it could say that it was there."""
+        for job in self._records.list(running=True):
+            if self._is_orphan(job.owner, job.state.modified):
+                owner.spawn(self.settings, job, self._folder(job) / "runner.log")
+            self._adopted(job)
+        for endpoint in self.endpoints():
+            if self._is_orphan(endpoint.owner, endpoint.modified):
+                self._hand_over(endpoint)
+
+    def _is_orphan(self, named: Owner | None, modified: float) -> bool:
+        """Whether a record names this process, which has no work of its own, and has for a while.
+        Where a new owner is only slow, the second one finds its claim taken and ends."""
+        waited = time.time() - modified > _CLAIM_SECONDS
+        return waited and not self._attended and named == Owner.me()
+
+    def recover(self) -> None:
+        """`take_up`, and remove what killed processes have left in the engine and on the disk.
+        Raises EngineError, before anything is done, where no engine answers."""
+        left = Leftovers.of(self._shop().engine, self.settings.data, data_id(self.settings.data))
+        self.take_up()
+        known = Known(jobs=self._records.list(), endpoints=self._hosting.list())
+        left.remove(self.settings.data, known)
 
     def _new(self, name: str, config: EndpointConfig) -> Endpoint:
         now = time.time()
