@@ -117,8 +117,8 @@ def run(
 ) -> Callable[..., str]:
     """`run("v2", program, arguments…)`: by `sagedock run`, in that environment; what it printed."""
 
-    def go(name: str, program: str, *arguments: object, limit: float = 240) -> str:
-        interpreter = [environments[name] / "python"] if program.endswith(".py") else ["bash"]
+    def go(name: str, program: str | Path, *arguments: object, limit: float = 240) -> str:
+        interpreter = [environments[name] / "python"] if str(program).endswith(".py") else ["bash"]
         environment = clean()
         environment["PATH"] = f"{environments[name]}:{environment['PATH']}"
         command = [Path(sys.executable).parent / "sagedock", "--data", data, "run", "--",

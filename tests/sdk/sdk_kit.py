@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PROGRAMS = HERE / "programs"
+EXAMPLE = ROOT / "examples" / "churn"
 Done = subprocess.CompletedProcess
 
 
@@ -40,6 +41,15 @@ class Churn:
 def numbers(path: Path) -> list[float]:
     """A file of numbers, with white space or commas between."""
     return [float(text) for text in path.read_text().replace(",", " ").split()]
+
+
+def printed(text: str, word: str) -> str:
+    """The rest of the last line that begins with `word` and a space, after what SDK v2 prints for
+    each of its looks at an endpoint, without a line's end."""
+    lines = [line.lstrip("-!") for line in text.splitlines()]
+    found = [line for line in lines if line.startswith(f"{word} ")]
+    assert found, f"no line begins with {word!r} in:\n{text[-4000:]}"
+    return found[-1].removeprefix(f"{word} ").strip()
 
 
 def finished(

@@ -1,8 +1,11 @@
 """Our images under SDK v3's local container mode, as they are (`Mode.LOCAL_CONTAINER`)."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from sdk_kit import PROGRAMS, numbers
+from sdk_kit import EXAMPLE, PROGRAMS, numbers, printed
+
+HERE = Path(__file__).parent
 
 
 def test_training_endpoint_and_transform(local_mode, churn, images: Mapping[str, str], port):
@@ -26,3 +29,11 @@ def test_script_mode(local_mode, churn, images: Mapping[str, str]):
     assert float(printed.partition("accuracy=")[2].partition(";")[0]) > 0.91
     model = local_mode.out / "compressed_artifacts" / "model.tar.gz"
     assert local_mode.members(model) == ["model.joblib"]
+
+
+def test_processing(local_mode, churn, images: Mapping[str, str], run):
+    """It can't do without S3 and STS, which it finds on this machine."""
+    program = HERE / "programs" / "v3_processing.py"
+    out = run("v3", program, images["processing"], churn.folder, EXAMPLE / "code", local_mode.out)
+    sizes = {name: printed(out, name) for name in ("train", "validation", "test")}
+    assert sizes == {"train": "2333 69", "validation": "666 69", "test": "334 69"}

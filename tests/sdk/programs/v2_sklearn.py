@@ -3,12 +3,11 @@
 import io
 import sys
 
+import numpy as np
 import pandas as pd
 import sagemaker
-from sagemaker.deserializers import JSONDeserializer
 from sagemaker.processing import ProcessingInput, ProcessingOutput
 from sagemaker.s3 import S3Downloader
-from sagemaker.serializers import CSVSerializer
 from sagemaker.sklearn import SKLearn, SKLearnProcessor
 
 data, code, source = sys.argv[1:]
@@ -50,11 +49,9 @@ estimator.fit(tables, wait=True, logs="All")
 description = estimator.latest_training_job.describe()
 print("final", {item["MetricName"]: item["Value"] for item in description["FinalMetricDataList"]})
 
-predictor = estimator.deploy(
-    1, "ml.m5.large", serializer=CSVSerializer(), deserializer=JSONDeserializer(), wait=False
-)
+predictor = estimator.deploy(1, "ml.m5.large", wait=False)
 session.wait_for_endpoint(predictor.endpoint_name, poll=1)
 test = pd.read_csv(io.StringIO(S3Downloader.read_file(f"{tables['test']}/test.csv")))
-answers = predictor.predict(test.drop(columns="churn").to_csv(index=False, header=False))
-print("accuracy", (pd.Series(answers) == test["churn"]).mean())
+answers = predictor.predict(test.drop(columns="churn").to_numpy(dtype=float))
+print("accuracy", (np.ravel(answers) == test["churn"]).mean())
 predictor.delete_endpoint()

@@ -1,5 +1,6 @@
 """SDK v3: a processing job, then ModelTrainer with a script of one's own and its requirements."""
 
+import logging
 import sys
 
 from sagemaker.core.helper.session_helper import Session, get_execution_role
@@ -15,6 +16,7 @@ from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData, SourceCode
 
 processing_image, training_image, data, code = sys.argv[1:]
+logging.basicConfig(level=logging.INFO)  # the SDK logs what jobs print
 session = Session()
 role = get_execution_role()
 bucket = session.default_bucket()
