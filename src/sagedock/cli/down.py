@@ -19,8 +19,8 @@ def down(data: Path | None) -> None:
     `sagedock delete-endpoint` end them.
     """
     from sagedock.cli.context import settings_of
-    from sagedock.server import daemon
-    from sagedock.server.state import State, running
+    from sagedock.server.running import daemon
+    from sagedock.server.running.state import State, running
 
     folder = settings_of(data).data
     state = running(folder)

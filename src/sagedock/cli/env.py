@@ -32,9 +32,9 @@ def env(data: Path | None, shell: str, unset: bool) -> None:
     from sagedock.cli.context import settings_of
     from sagedock.cli.serving import nothing_runs
     from sagedock.local.outer import SAVED, saved
-    from sagedock.server.environment import program_environment
-    from sagedock.server.shells import commands
-    from sagedock.server.state import running
+    from sagedock.server.running.environment import program_environment
+    from sagedock.server.running.shells import commands
+    from sagedock.server.running.state import running
 
     if unset:
         before = saved(os.environ)

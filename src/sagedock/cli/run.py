@@ -16,7 +16,7 @@ from sagedock.cli.options import DATA
 
 if TYPE_CHECKING:
     from sagedock.local.settings import LocalSettings
-    from sagedock.server.state import State
+    from sagedock.server.running.state import State
 
 _SIGNALLED = 128
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
@@ -47,7 +47,7 @@ def run(data: Path | None, offline: bool, command: tuple[str, ...]) -> None:
     endpoints that the program has started go on.
     """
     from sagedock.cli.context import settings_of
-    from sagedock.server.environment import applied, program_environment
+    from sagedock.server.running.environment import applied, program_environment
 
     settings = settings_of(data)
     with _server(settings, offline) as state:
@@ -59,8 +59,8 @@ def run(data: Path | None, offline: bool, command: tuple[str, ...]) -> None:
 @contextmanager
 def _server(settings: LocalSettings, offline: bool) -> Iterator[State]:
     from sagedock.cli.serving import application, plan
-    from sagedock.server.daemon import Server
-    from sagedock.server.state import running
+    from sagedock.server.running.daemon import Server
+    from sagedock.server.running.state import running
 
     found = running(settings.data)
     if found and found.offline >= offline:

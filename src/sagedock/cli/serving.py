@@ -11,9 +11,9 @@ from sagedock.errors import EngineError, ResourceNotFoundError, UsageError
 
 if TYPE_CHECKING:
     from sagedock.local.settings import LocalSettings
-    from sagedock.server.daemon import Application, Plan
     from sagedock.server.messages import Service
-    from sagedock.server.state import Credentials, State
+    from sagedock.server.running.daemon import Application, Plan
+    from sagedock.server.running.state import Credentials, State
 
 _SECRET_LENGTH = 16
 
@@ -63,8 +63,8 @@ def plan(
 ) -> Plan:
     """How the server is to run. Raises UsageError."""
     from sagedock.local.outer import original
-    from sagedock.server.daemon import Plan
-    from sagedock.server.upstream import Upstream
+    from sagedock.server.proxy.upstream import Upstream
+    from sagedock.server.running.daemon import Plan
 
     if hosts and not token:
         raise UsageError(

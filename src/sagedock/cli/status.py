@@ -11,7 +11,7 @@ from sagedock.cli.options import DATA, JSON
 from sagedock.cli.printing import as_text
 
 if TYPE_CHECKING:
-    from sagedock.server.state import State
+    from sagedock.server.running.state import State
 
 
 @click.command()
@@ -25,8 +25,8 @@ def status(data: Path | None, as_json: bool) -> None:
     """
     from sagedock.cli.context import settings_of
     from sagedock.cli.serving import lines_of
-    from sagedock.server import daemon
-    from sagedock.server.state import running
+    from sagedock.server.running import daemon
+    from sagedock.server.running.state import running
 
     folder = settings_of(data).data
     state = running(folder)

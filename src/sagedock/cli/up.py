@@ -61,7 +61,7 @@ def up(data: Path | None, /, detach: bool, **options: Any) -> None:
 
 def _here(settings: LocalSettings, options: dict[str, Any]) -> None:
     from sagedock.cli.serving import application, lines_of, plan
-    from sagedock.server.daemon import Server
+    from sagedock.server.running.daemon import Server
 
     wanted = plan(**{name: options[name] for name in ("port", "hosts", "token", "offline")})
     ended = threading.Event()
@@ -81,8 +81,8 @@ def _here(settings: LocalSettings, options: dict[str, Any]) -> None:
 
 def _in_background(settings: LocalSettings, options: dict[str, Any]) -> None:
     from sagedock.cli.serving import lines_of
-    from sagedock.server.daemon import spawn
-    from sagedock.server.state import running
+    from sagedock.server.running.daemon import spawn
+    from sagedock.server.running.state import running
 
     state = running(settings.data)
     if state is None:

@@ -18,6 +18,9 @@ Row = Mapping[str, Any]
 PAGE = 10
 """MaxResults where none is given."""
 
+_DIGITS = 18
+"""No list is longer; and Python reads no number of thousands of digits."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
@@ -56,7 +59,9 @@ class Listing:
             word in row[self.name].lower()
             and (wanted is None or self.status is None or row[self.status] == wanted)
             and all(
-                (row[key] - _moment(filters[name])).total_seconds() * sign > 0
+                ((row.get(key) or row[self.created]) - _moment(filters[name])).total_seconds()
+                * sign
+                > 0
                 for name, key, sign in times
                 if name in filters
             )
@@ -64,8 +69,8 @@ class Listing:
 
 
 def _start(token: str) -> int:
-    if not (token.isascii() and token.isdecimal()):
-        raise ValidationError(f"NextToken {token!r} is none that a list call has given.")
+    if not (token.isascii() and token.isdecimal() and len(token) <= _DIGITS):
+        raise ValidationError(f"NextToken {token[:80]!r} is none that a list call has given.")
     return int(token)
 
 

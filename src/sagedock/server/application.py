@@ -12,8 +12,8 @@ from sagedock.local.settings import LocalSettings
 from sagedock.server import routing
 from sagedock.server.messages import Request, Response, Service
 from sagedock.server.protocols import json_rpc, query
-from sagedock.server.registry_engine import RegistryEngine
-from sagedock.server.registry_local import LocalRegistry
+from sagedock.server.registry.engine import RegistryEngine
+from sagedock.server.registry.local import LocalRegistry
 from sagedock.server.s3.service import S3Service
 from sagedock.server.services import iam, logs, monitoring, sagemaker, sts
 from sagedock.server.services.kept import KeptService

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from sagedock.server import aws_hosts, signature
+from sagedock.server import signature
 from sagedock.server.http import MalformedError
 from sagedock.server.messages import Body, Request, Response, Service, TooLargeError
 from sagedock.server.protocols import json_rpc, query
+from sagedock.server.proxy import aws_hosts
 
 
 @dataclass(frozen=True, kw_only=True)

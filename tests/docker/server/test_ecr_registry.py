@@ -19,8 +19,8 @@ from sagedock.local.client import LocalSageMaker
 from sagedock.local.records import Kind
 from sagedock.local.settings import LocalSettings
 from sagedock.server.http import Listener
-from sagedock.server.registry_engine import RegistryEngine
-from sagedock.server.registry_local import LocalRegistry
+from sagedock.server.registry.engine import RegistryEngine
+from sagedock.server.registry.local import LocalRegistry
 
 ROOT = Path(__file__).parents[3]
 ACCOUNT = "123456789012"

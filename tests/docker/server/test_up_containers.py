@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sagedock.engine.docker import Engine
-from sagedock.server.state import State, running
+from sagedock.server.running.state import State, running
 
 SAGEDOCK = Path(sys.executable).with_name("sagedock")
 ASK = """

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sagedock.local.process import Owner
-from sagedock.server.state import FILE, running
+from sagedock.server.running.state import FILE, running
 
 PROGRAM = str(Path(sys.executable).with_name("sagedock"))
 PORT = "--port=0"

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sagedock.server import upstream
-from sagedock.server.authority import Authority
-from sagedock.server.heads import BadHeadError, parse, receive
 from sagedock.server.messages import Request, Response
-from sagedock.server.proxy import Proxy
-from sagedock.server.relay import relay
+from sagedock.server.proxy import upstream
+from sagedock.server.proxy.authority import Authority
+from sagedock.server.proxy.heads import BadHeadError, parse, receive
+from sagedock.server.proxy.proxy import Proxy
+from sagedock.server.proxy.relay import relay
 
 LOOPBACK = "127.0.0.1"
 

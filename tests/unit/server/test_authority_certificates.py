@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from sagedock.errors import OutputError
-from sagedock.server.authority import Authority, Pair, make_authority, merged
-from sagedock.server.private import write_private
+from sagedock.server.proxy.authority import Authority, Pair, make_authority, merged
+from sagedock.server.running.private import write_private
 
 
 def shake(server: ssl.SSLContext, bundle: bytes, name: str) -> str:

@@ -13,11 +13,11 @@ from botocore.config import Config
 from sagedock.errors import OutputError, ResourceInUseError
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
-from sagedock.server import daemon
-from sagedock.server.daemon import Plan, Server, answers, spawn, stop
 from sagedock.server.messages import Response
-from sagedock.server.ports import holder
-from sagedock.server.state import FILE, State, credentials_of, running
+from sagedock.server.running import daemon
+from sagedock.server.running.daemon import Plan, Server, answers, spawn, stop
+from sagedock.server.running.ports import holder
+from sagedock.server.running.state import FILE, State, credentials_of, running
 
 
 class Small:
@@ -210,7 +210,7 @@ PROGRAM = """
 import signal, sys, time
 from pathlib import Path
 from sagedock.local.settings import LocalSettings
-from sagedock.server.daemon import Plan, Server
+from sagedock.server.running.daemon import Plan, Server
 from sagedock.server.messages import Response
 class Small:
     def __init__(self, *_): pass

@@ -28,10 +28,10 @@ from sagedock.local.image_names import Use
 from sagedock.local.settings import LocalSettings
 from sagedock.server.http import Listener
 from sagedock.server.messages import Response
-from sagedock.server.registry import RegistryService
-from sagedock.server.registry_local import LocalRegistry
-from sagedock.server.registry_store import DEFAULT_TYPE, ImageStore, digest_of
-from sagedock.server.registry_tokens import SECONDS, TokenError, Tokens
+from sagedock.server.registry.front import RegistryService
+from sagedock.server.registry.local import LocalRegistry
+from sagedock.server.registry.store import DEFAULT_TYPE, ImageStore, digest_of
+from sagedock.server.registry.tokens import SECONDS, TokenError, Tokens
 from sagedock.server.services import ecr, ecr_lifecycle
 from sagedock.server.services.ecr_records import EcrRecords, is_immutable
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ProfileNotFound
 from sagedock.errors import UsageError
 from sagedock.local.outer import SAVED, before, original, saved
 from sagedock.local.settings import LocalSettings
-from sagedock.server.environment import (
+from sagedock.server.running.environment import (
     BUNDLES,
     applied,
     default_bucket,
@@ -22,8 +22,8 @@ from sagedock.server.environment import (
     program_environment,
     sdk_config,
 )
-from sagedock.server.shells import commands
-from sagedock.server.state import State
+from sagedock.server.running.shells import commands
+from sagedock.server.running.state import State
 
 STATE = State(pid=1, started="x", port=4566, proxy_port=8123, access_key="AKIAX" * 4,
               secret_key="secret", region="eu-west-1", account="000000000000")  # fmt: skip

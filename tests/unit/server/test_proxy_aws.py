@@ -20,7 +20,7 @@ from proxy_kit import (
 )
 
 from sagedock.server.messages import Response, file_part
-from sagedock.server.upstream import Address, Upstream
+from sagedock.server.proxy.upstream import Address, Upstream
 
 HOSTS = ["sts.us-east-1.amazonaws.com", "STS.AMAZONAWS.COM", "sts.cn-north-1.amazonaws.com.cn",
          "sagemaker.us-east-1.api.aws", "sts.eusc-de-east-1.amazonaws.eu",

@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from proxy_kit import Net, Remembering, all_of, ask, proxying
 
-from sagedock.server import hello
-from sagedock.server.bodies import BodyError, Chunked, Closing, framing_of
-from sagedock.server.heads import LIMIT, BadHeadError, parse, receive
-from sagedock.server.relay import IdleError
+from sagedock.server.proxy import hello
+from sagedock.server.proxy.bodies import BodyError, Chunked, Closing, framing_of
+from sagedock.server.proxy.heads import LIMIT, BadHeadError, parse, receive
+from sagedock.server.proxy.relay import IdleError
 
 
 def head(text: str):

@@ -22,9 +22,9 @@ from proxy_kit import (
     tunnelled,
 )
 
-from sagedock.server.heads import receive
-from sagedock.server.proxy import CONNECTIONS
-from sagedock.server.upstream import Address, Upstream
+from sagedock.server.proxy.heads import receive
+from sagedock.server.proxy.proxy import CONNECTIONS
+from sagedock.server.proxy.upstream import Address, Upstream
 
 
 @pytest.fixture

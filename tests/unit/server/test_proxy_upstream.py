@@ -5,8 +5,8 @@ from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 
 from sagedock.errors import UsageError
-from sagedock.server import aws_hosts
-from sagedock.server.upstream import Address, Upstream, is_exception
+from sagedock.server.proxy import aws_hosts
+from sagedock.server.proxy.upstream import Address, Upstream, is_exception
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sagedock.local.settings import LocalSettings
 from sagedock.server.protocols.shapes import Params
-from sagedock.server.registry_store import ImageStore
-from sagedock.server.registry_tokens import USER, Tokens
+from sagedock.server.registry.store import ImageStore
+from sagedock.server.registry.tokens import USER, Tokens
 from sagedock.server.services.documents import Document
 from sagedock.server.services.ecr_images import EcrImages, page_of
 from sagedock.server.services.ecr_lifecycle import PolicyError, read

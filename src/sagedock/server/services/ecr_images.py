@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sagedock.server.protocols.shapes import Params
-from sagedock.server.registry_store import DEFAULT_TYPE, ImageStore
+from sagedock.server.registry.store import DEFAULT_TYPE, ImageStore
 from sagedock.server.services.ecr_records import EcrRecords
 from sagedock.server.services.paging import page
 from sagedock.server.services.rpc import Operation, ServiceError

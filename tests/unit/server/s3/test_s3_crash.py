@@ -155,6 +155,45 @@ def test_parts_survive_a_kill_and_become_one_file(tmp_path):
         assert len(files(tmp_path)) == 1
 
 
+def test_a_part_that_comes_while_the_upload_is_completed_changes_nothing(tmp_path):
+    with serving(tmp_path) as server:
+        client = server.client()
+        client.create_bucket(Bucket=BUCKET)
+        key = {"Bucket": BUCKET, "Key": "big"}
+        key["UploadId"] = client.create_multipart_upload(**key)["UploadId"]
+        etags = [client.upload_part(**key, PartNumber=number, Body=bytes([number]) * PART)["ETag"]
+                 for number in (1, 2)]  # fmt: skip
+        late = half_sent(
+            server, f"/{BUCKET}/big?partNumber=3&uploadId={key['UploadId']}", PART - 1, PART
+        )
+        shared = tmp_path / "uploads" / key["UploadId"] / "body"
+        wait_for(lambda: shared.stat().st_size > 2 * PART)
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+        client.complete_multipart_upload(**key, MultipartUpload={"Parts": parts})
+        late.send(b"x")
+        assert late.getresponse().status == 404
+        late.close()
+        data = b"\x01" * PART + b"\x02" * PART
+        assert server.get(BUCKET, "big").body == data
+        wait_for(lambda: len(files(tmp_path)) == 1)
+
+
+def test_an_upload_that_is_given_up_while_a_part_comes(tmp_path):
+    with serving(tmp_path) as server:
+        client = server.client()
+        client.create_bucket(Bucket=BUCKET)
+        key = {"Bucket": BUCKET, "Key": "big"}
+        key["UploadId"] = client.create_multipart_upload(**key)["UploadId"]
+        late = half_sent(server, f"/{BUCKET}/big?partNumber=1&uploadId={key['UploadId']}", 9, 10)
+        folder = tmp_path / "uploads" / key["UploadId"]
+        wait_for(lambda: list(folder.iterdir()))
+        client.abort_multipart_upload(**key)
+        late.send(b"x")
+        assert late.getresponse().status == 404
+        late.close()
+        assert files(tmp_path) == []
+
+
 def test_what_a_killed_process_left_is_swept(tmp_path):
     store = DiskStore(tmp_path)
     store.create_bucket(BUCKET)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 from typing import Protocol
 
-from sagedock.server.heads import LIMIT, Head
-from sagedock.server.relay import Way, pump
+from sagedock.server.proxy.heads import LIMIT, Head
+from sagedock.server.proxy.relay import Way, pump
 
 _LINE = 4096
 _NEIGHBOURS = frozenset((b"connection", b"keep-alive", b"proxy-connection"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sagedock.engine.docker import Engine, ImageInfo
-from sagedock.server.registry_local import LocalRegistry
+from sagedock.server.registry.local import LocalRegistry
 
 
 class RegistryEngine(Engine):

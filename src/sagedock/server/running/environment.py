@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sagedock.errors import OutputError, UsageError
 from sagedock.local.outer import SAVED, before, encoded
-from sagedock.server import aws_hosts, upstream
-from sagedock.server.authority import Authority, merged
-from sagedock.server.private import write_private
-from sagedock.server.state import FOLDER, State
+from sagedock.server.proxy import aws_hosts, upstream
+from sagedock.server.proxy.authority import Authority, merged
+from sagedock.server.running.private import write_private
+from sagedock.server.running.state import FOLDER, State
 
 Changes = dict[str, str | None]
 """Names to values; None takes a variable away."""

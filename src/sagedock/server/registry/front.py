@@ -16,8 +16,8 @@ from urllib.parse import parse_qs
 
 from sagedock.errors import SagedockError
 from sagedock.server.messages import Body, Request, Response
-from sagedock.server.registry_store import DEFAULT_TYPE, MANIFEST_LIMIT, ImageStore
-from sagedock.server.registry_tokens import TokenError, Tokens
+from sagedock.server.registry.store import DEFAULT_TYPE, MANIFEST_LIMIT, ImageStore
+from sagedock.server.registry.tokens import TokenError, Tokens
 from sagedock.server.services.rpc import ServiceError
 
 _PATH = re.compile(

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sagedock.errors import OutputError
-from sagedock.server import aws_hosts
-from sagedock.server.private import making, write_private
+from sagedock.server.proxy import aws_hosts
+from sagedock.server.running.private import making, write_private
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (

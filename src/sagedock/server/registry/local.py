@@ -11,10 +11,10 @@ from typing import Any
 from sagedock.local.settings import LocalSettings
 from sagedock.server.guard import Guard
 from sagedock.server.http import Listener
-from sagedock.server.registry import RegistryService
-from sagedock.server.registry_program import RegistryProgram
-from sagedock.server.registry_store import ImageStore
-from sagedock.server.registry_tokens import USER, Tokens
+from sagedock.server.registry.front import RegistryService
+from sagedock.server.registry.program import RegistryProgram
+from sagedock.server.registry.store import ImageStore
+from sagedock.server.registry.tokens import USER, Tokens
 from sagedock.server.services import ecr
 from sagedock.server.services.ecr_records import EcrRecords
 

@@ -21,13 +21,13 @@ from typing import IO, Protocol
 from sagedock.errors import OutputError, ResourceInUseError, SagedockError
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
-from sagedock.server.authority import Authority
 from sagedock.server.guard import Guard
 from sagedock.server.http import Listener, free_port
 from sagedock.server.messages import Request, Response, Service
-from sagedock.server.proxy import Proxy
-from sagedock.server.state import FOLDER, Credentials, State, credentials_of, running
-from sagedock.server.upstream import Upstream
+from sagedock.server.proxy.authority import Authority
+from sagedock.server.proxy.proxy import Proxy
+from sagedock.server.proxy.upstream import Upstream
+from sagedock.server.running.state import FOLDER, Credentials, State, credentials_of, running
 
 PORT = 4566
 LOOPBACK = "127.0.0.1"
@@ -196,7 +196,7 @@ def _at_bridge(address: str, port: int, service: Service) -> list[Listener]:
 
 
 def _listener(address: str, port: int, service: Service) -> Listener:
-    from sagedock.server.ports import holder
+    from sagedock.server.running.ports import holder
 
     try:
         return Listener((address, port), service)

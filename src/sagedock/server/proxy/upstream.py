@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from sagedock.errors import UsageError
-from sagedock.server import aws_hosts
+from sagedock.server.proxy import aws_hosts
 
 CONNECT_SECONDS = 20.0
 Dial = Callable[[str, int], socket.socket]

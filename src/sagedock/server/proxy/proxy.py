@@ -16,13 +16,14 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sagedock.server import aws_hosts, hello, http, upstream
-from sagedock.server.authority import Authority
-from sagedock.server.bodies import BodyError, copy_body, framing_of
-from sagedock.server.heads import LIMIT, BadHeadError, Head, parse, receive
+from sagedock.server import http
 from sagedock.server.messages import Service
-from sagedock.server.relay import IDLE_SECONDS, IdleError, relay
-from sagedock.server.upstream import Address, Dial, Upstream
+from sagedock.server.proxy import aws_hosts, hello, upstream
+from sagedock.server.proxy.authority import Authority
+from sagedock.server.proxy.bodies import BodyError, copy_body, framing_of
+from sagedock.server.proxy.heads import LIMIT, BadHeadError, Head, parse, receive
+from sagedock.server.proxy.relay import IDLE_SECONDS, IdleError, relay
+from sagedock.server.proxy.upstream import Address, Dial, Upstream
 
 CONNECTIONS = 512
 """More at once are turned away: each is a thread."""

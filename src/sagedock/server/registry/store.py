@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sagedock.server.registry_program import RegistryProgram
+from sagedock.server.registry.program import RegistryProgram
 from sagedock.server.services.ecr_lifecycle import Image, expired, read
 from sagedock.server.services.ecr_records import EcrRecords, immutable, is_immutable
 from sagedock.server.services.rpc import ServiceError

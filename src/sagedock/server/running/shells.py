@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sagedock.server.environment import Changes
+from sagedock.server.running.environment import Changes
 
 SHELLS = ("sh", "fish", "powershell")
 

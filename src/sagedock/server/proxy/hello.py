@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 
-from sagedock.server.relay import IdleError
+from sagedock.server.proxy.relay import IdleError
 
 _RECORD, _CLIENT_HELLO, _SERVER_NAME = 0x16, 0x01, 0x0000
 _LIMIT = 1 << 16

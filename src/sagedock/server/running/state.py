@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sagedock.errors import OutputError
 from sagedock.local.process import Owner
-from sagedock.server.private import making, write_private
+from sagedock.server.running.private import making, write_private
 
 FILE = "server.json"
 FOLDER = "server"
