@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sagedock.errors import StoreError
 from sagedock.store.disk import DiskStore
 from sagedock.store.folders import is_folder_name
+from sagedock.store.uploads import Uploads
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS bucket_settings (
@@ -33,8 +34,8 @@ class NotEmptyError(StoreError):
 class Buckets:
     """The buckets of `store`, folders of the user's left out of lists."""
 
-    def __init__(self, store: DiskStore) -> None:
-        self._store = store
+    def __init__(self, store: DiskStore, uploads: Uploads) -> None:
+        self._store, self._uploads = store, uploads
         with store.changing() as db:
             db.execute(_SCHEMA)
 
@@ -60,11 +61,11 @@ class Buckets:
         with self._store.changing() as db:
             if db.execute("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", (name,)).fetchone():
                 raise NotEmptyError(f"Bucket {name!r} holds objects.")
-            uploads = "(SELECT id FROM uploads WHERE bucket = ?)"
-            db.execute(f"DELETE FROM parts WHERE upload IN {uploads}", (name,))
-            for table in ("uploads", "bucket_settings"):
-                db.execute(f"DELETE FROM {table} WHERE bucket = ?", (name,))
+            begun = self._uploads.forget_all(name, db)
+            db.execute("DELETE FROM bucket_settings WHERE bucket = ?", (name,))
             db.execute("DELETE FROM buckets WHERE name = ?", (name,))
+        for upload in begun:
+            self._uploads.clean(upload)
 
     def setting(self, bucket: str, name: str) -> str | None:
         """A setting's document, None where it is not set."""

@@ -239,6 +239,14 @@ class Uploads:
         if not db.execute("DELETE FROM uploads WHERE id = ?", (upload.id,)).rowcount:
             raise StoreError(f"Upload {upload.id} of {upload.uri} is no more.")
 
+    def forget_all(self, bucket: str, db: sqlite3.Connection) -> list[Upload]:
+        """Remove all of a bucket from the database, in the caller's transaction: for `clean`."""
+        rows = db.execute("SELECT * FROM uploads WHERE bucket = ?", (bucket,)).fetchall()
+        for row in rows:
+            db.execute("DELETE FROM parts WHERE upload = ?", (row["id"],))
+        db.execute("DELETE FROM uploads WHERE bucket = ?", (bucket,))
+        return [_upload(row) for row in rows]
+
     def clean(self, upload: Upload) -> None:
         """Remove the files of an upload that is forgotten."""
         shutil.rmtree(self._folder(upload), ignore_errors=True)

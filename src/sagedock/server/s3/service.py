@@ -44,12 +44,13 @@ class S3Service:
         account: str = _ACCOUNT,
     ) -> None:
         catalog = Catalog(store)
+        uploads = Uploads(catalog)
         self._credentials = credentials
         self._shelf = Shelf(
             store=store,
             catalog=catalog,
-            uploads=Uploads(catalog),
-            buckets=Buckets(store),
+            uploads=uploads,
+            buckets=Buckets(store, uploads),
             region=region,
             account=account,
             key=credentials,

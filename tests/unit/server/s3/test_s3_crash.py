@@ -17,7 +17,6 @@ import pytest
 from botocore.exceptions import ClientError
 from s3_server import Server, serving
 
-from sagedock.store.buckets import Buckets
 from sagedock.store.catalog import Catalog
 from sagedock.store.database import connect
 from sagedock.store.disk import DiskStore
@@ -266,7 +265,6 @@ def test_what_jobs_write_forgets_what_was_known(tmp_path):
         server.put(BUCKET, "a", b"again", x_amz_meta_a="1")
         server.store.delete(S3Uri(BUCKET, "a"))
         assert server.store.query("SELECT * FROM documents") == []
-        Buckets(server.store).delete(BUCKET)
 
 
 # full disks
