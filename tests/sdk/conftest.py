@@ -10,16 +10,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sdk_kit import PROGRAMS, ROOT, Churn, finished
+from sdk_kit import EXAMPLE, PROGRAMS, ROOT, Churn, finished
 
 import sagedock
 from sagedock.errors import SagedockError
 from sagedock.images import build, find_root
 
 HERE = Path(__file__).parent
+ABREAST = 3
 NAMES = ("base", "training", "processing", "serving")
 
 
@@ -111,13 +113,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert not left, f"a program left endpoints behind: {left}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run(
     data: Path, environments: Mapping[str, Path], clean: Callable[[], dict[str, str]]
 ) -> Callable[..., str]:
     """`run("v2", program, arguments…)`: by `sagedock run`, in that environment; what it printed."""
 
-    def go(name: str, program: str | Path, *arguments: object, limit: float = 240) -> str:
+    def go(name: str, program: str | Path, *arguments: object, limit: float = 400) -> str:
         interpreter = [environments[name] / "python"] if str(program).endswith(".py") else ["bash"]
         environment = clean()
         environment["PATH"] = f"{environments[name]}:{environment['PATH']}"
@@ -126,3 +128,35 @@ def run(
         return finished(command, environment, limit).stdout
 
     return go
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    text = (
+        "program(environment, program, arguments…): what `out` has run; {churn} and so on are known"
+    )
+    config.addinivalue_line("markers", text)
+
+
+@pytest.fixture(scope="session")
+def outputs(
+    request: pytest.FixtureRequest,
+    run: Callable[..., str],
+    churn: Churn,
+    images: Mapping[str, str],
+) -> Iterator[Mapping[tuple[str, ...], Future[str]]]:
+    """All programs that tests of this run are marked with, begun: the SDKs sleep most of the time,
+    so a few run beside each other, against one data folder."""
+    words = {**images, "churn": churn.folder, "programs": PROGRAMS, "code": EXAMPLE / "code"}
+    marks = [item.get_closest_marker("program") for item in request.session.items]
+    wanted = dict.fromkeys(mark.args for mark in marks if mark)
+    with ThreadPoolExecutor(ABREAST) as pool:
+        yield {
+            args: pool.submit(run, *(text.format_map(words) for text in args)) for args in wanted
+        }
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def out(request: pytest.FixtureRequest, outputs: Mapping[tuple[str, ...], Future[str]]) -> str:
+    """What the test's own program has printed, at its end."""
+    return outputs[request.node.get_closest_marker("program").args].result()

@@ -1,19 +1,18 @@
 """boto3 and the AWS CLI, unchanged, on this machine; and what is written past every setting."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
-from sdk_kit import EXAMPLE, HERE, printed
+import pytest
+from sdk_kit import HERE, printed
 
 WORD = re.compile("sagedock", re.I)
 
 
-def test_boto3_with_its_waiters(run, churn, images: Mapping[str, str]):
-    out = run(
-        "v2", "boto3_raw.py", images["processing"], images["training"], images["serving"],
-        churn.folder, EXAMPLE / "code",
-    )  # fmt: skip
+@pytest.mark.program(
+    "v2", "boto3_raw.py", "{processing}", "{training}", "{serving}", "{churn}", "{code}"
+)
+def test_boto3_with_its_waiters(out, churn):
     assert printed(out, "model") == "['xgboost-model']"
     assert printed(out, "tags") == "[{'Key': 'project', 'Value': 'churn'}]"
     assert printed(out, "rounds") == "50"
@@ -22,8 +21,9 @@ def test_boto3_with_its_waiters(run, churn, images: Mapping[str, str]):
     assert churn.accuracy(answers) > 0.94
 
 
-def test_the_aws_cli(run, churn, images: Mapping[str, str]):
-    lines = run("cli", "aws_cli.sh", images["training"], churn.folder).splitlines()
+@pytest.mark.program("cli", "aws_cli.sh", "{training}", "{churn}")
+def test_the_aws_cli(out):
+    lines = out.splitlines()
     assert lines[0] == "account 000000000000"
     assert "object tables/train/train.csv" in lines
     assert "arn:aws:sagemaker:us-east-1:000000000000:training-job/cli-training" in lines
@@ -31,9 +31,9 @@ def test_the_aws_cli(run, churn, images: Mapping[str, str]):
     assert lines[-2:] == ["xgboost-model", "ResourceNotFound"]
 
 
-def test_addresses_written_by_hand_end_here_and_never_at_aws(run):
+@pytest.mark.program("v2", "by_hand.py")
+def test_addresses_written_by_hand_end_here_and_never_at_aws(out):
     """Our answers name our account and role; AWS would refuse the key, or not be reached."""
-    out = run("v2", "by_hand.py")
     here = "arn:aws:sts::000000000000:assumed-role/SageMakerRole/sagedock"
     assert printed(out, "boto3") == here
     for region in ("us-east-1", "eu-west-1"):
