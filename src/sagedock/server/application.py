@@ -10,6 +10,7 @@ from sagedock.local.client import LocalSageMaker
 from sagedock.local.hosting.calls.runtime import LocalRuntime
 from sagedock.local.settings import LocalSettings
 from sagedock.server import routing
+from sagedock.server.keeper import Keeper
 from sagedock.server.messages import Request, Response, Service
 from sagedock.server.protocols import json_rpc, query
 from sagedock.server.registry.engine import RegistryEngine
@@ -78,6 +79,7 @@ class LocalAWS:
             **(services or {}),
         }
         self.registry.start()
+        self._keeper = Keeper(self.client)
 
     def __call__(self, request: Request) -> Response:
         if request.path == HEALTH:
@@ -88,6 +90,7 @@ class LocalAWS:
 
     def close(self) -> None:
         """Let go of engine and databases; jobs and endpoints go on."""
+        self._keeper.close()
         for service in self._services.values():
             if isinstance(service, KeptService | S3Service):
                 service.close()
