@@ -4,14 +4,10 @@ import json
 
 import cfnlint.api
 import pytest
-from parliament import analyze_policy_string
 
 from sagedock.errors import UsageError
 from sagedock.project import iam, iam_forms
 from sagedock.project.iam import Needs
-
-# The validator leaves files open that it reads when it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 NEEDS = Needs(
     account="123456789012",
@@ -28,9 +24,13 @@ def statements(document):
     return {item["Sid"]: item for item in document["Statement"]}
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("whose", ["role", "caller"])
 @pytest.mark.parametrize("kind", [*iam.KINDS, None])
 def test_a_validator_finds_nothing(whose, kind):
+    from parliament import analyze_policy_string  # leaves files open that it reads on import
+
     needs = Needs(**vars(NEEDS) | {"kinds": (kind,) if kind else iam.KINDS})
     document = iam_forms.documents(needs)[whose]
     found = analyze_policy_string(json.dumps(document)).findings
