@@ -4,6 +4,7 @@ Arguments: URL, file to send, number of small objects. MB are 10^6 bytes.
 """
 
 import contextlib
+import filecmp
 import json
 import sys
 import tempfile
@@ -47,13 +48,14 @@ def each(call: Callable[[int], object]) -> float:
 
 with contextlib.suppress(ClientError):
     client.create_bucket(Bucket="bench")
-with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+memory = Path("/dev/shm")  # what comes back is kept there: the client's disk is not measured
+with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else source.parent) as folder:
     target = Path(folder) / "back"
     figures = {"up": size / 1e6 / seconds(lambda: client.upload_file(source, "bench", "large"))}
     figures["ranged"] = size / 1e6 / seconds(
         lambda: client.download_file("bench", "large", target)
     )  # fmt: skip
-    if target.read_bytes()[-1_000_000:] != source.read_bytes()[-1_000_000:]:
+    if not filecmp.cmp(source, target, shallow=False):
         sys.exit("what came back is not what was sent")
 figures["stream"] = size / 1e6 / seconds(stream)
 figures["puts"] = each(lambda n: client.put_object(Bucket="bench", Key=f"k/{n}", Body=b"x" * 1000))

@@ -5,7 +5,8 @@
 Every server is a process of its own on an empty folder, started anew for each round; a round takes
 each in turn, so that a machine that slows down slows all of them down. Shown are medians, and the
 medians of the rounds' ratios to ours. `ranged` is boto3's download_file (8 MB ranges by ten
-threads), `stream` one GET, `puts` and `gets` objects of 1,000 bytes a second by eight threads.
+threads) into memory, `stream` one GET, `puts` and `gets` objects of 1,000 bytes a second by eight
+threads.
 Ours syncs every object and verifies signatures and checksums; memory is the peak of the process.
 """
 
@@ -24,8 +25,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+from sagedock.server.http import free_port
+
 HERE = Path(__file__).resolve().parent
-PORT = 45_331
+PORT = free_port()
 FIGURES = ("up", "ranged", "stream", "puts", "gets", "memory")
 
 
