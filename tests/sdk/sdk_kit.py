@@ -46,7 +46,7 @@ def numbers(path: Path) -> list[float]:
 def printed(text: str, word: str) -> str:
     """The rest of the last line that begins with `word` and a space, after what SDK v2 prints for
     each of its looks at an endpoint, without a line's end."""
-    lines = [line.lstrip("-!") for line in text.splitlines()]
+    lines = [line.lstrip("-!*") for line in text.splitlines()]
     found = [line for line in lines if line.startswith(f"{word} ")]
     assert found, f"no line begins with {word!r} in:\n{text[-4000:]}"
     return found[-1].removeprefix(f"{word} ").strip()

@@ -37,3 +37,20 @@ def test_script_processor(out):
     sizes = {name: printed(out, name) for name in ("train", "validation", "test")}
     assert sizes == {"train": "2333 69", "validation": "666 69", "test": "334 69"}
     assert "raw_churn.csv: 3333 rows, 20 columns" in out  # the job's log
+
+
+@pytest.mark.program("v2", "v2_failures.py", "{processing}", "{serving}")
+def test_failures_are_told_and_harm_nothing(out):
+    """What the official local mode gets wrong (`local_mode/programs/v2_faults.py`), done right."""
+    assert printed(out, "first") == "Completed"
+    for name, code in (("second", 130), ("third", 1)):
+        reason = f"AlgorithmError: told by the job, exit code: {code}"
+        assert f"{name}: Failed. Reason: {reason}" in printed(out, name)
+    assert printed(out, "reason") == "AlgorithmError: told by the job, exit code: 130"
+    assert printed(out, "models") == "['/first/output/model.tar.gz']"
+    assert printed(out, "again") == "ResourceInUse"
+    assert printed(out, "invalid").startswith("ValidationException 1 validation error detected")
+    assert printed(out, "wait=False") == "InProgress"
+    assert printed(out, "stopped") == "Stopped"
+    assert printed(out, "nobody") == "ValidationError"
+    assert printed(out, "broken") == "True"
