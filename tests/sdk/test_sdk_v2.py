@@ -10,6 +10,9 @@ from sdk_kit import printed
 @pytest.mark.program("v2", "v2_xgboost.py", "{churn}")
 def test_built_in_xgboost(out):
     """Training by the built-in image's URI, logs, attach, an endpoint, a transform job, metrics."""
+    assert re.search(
+        r"Image \S+sagemaker-xgboost:1.7-1 is AWS's own: sagedock/training runs in", out
+    )
     assert "role arn:aws:iam::000000000000:role/SageMakerRole" in out
     assert len(re.findall(r"^\[\d+\]#011train-error:", out, re.M)) == 50  # every line of the log
     assert "Training seconds:" in out

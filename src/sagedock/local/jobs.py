@@ -140,7 +140,7 @@ class JobService:
             arn=self._place.arn(f"{kind}-job", name),
             created=now,
             request=request,
-            state=_born(now, (*replaced, *support.notes(request))),
+            state=_born(now, replaced, support.notes(request)),
             owner=Owner.me(),
         )
         self._records.add(job)
@@ -262,9 +262,11 @@ def data_id(folder: Path) -> str:
     return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
 
 
-def _born(now: float, notes: tuple[str, ...]) -> JobState:
-    pending = Transition(status="Pending", message="The job is about to start", started=now)
-    return JobState(modified=now, transitions=(pending,), notes=notes)
+def _born(now: float, replaced: tuple[str, ...], notes: tuple[str, ...]) -> JobState:
+    """`replaced` is said where SDK v2's `fit` prints it, too."""
+    text = ". ".join(("The job is about to start", *replaced))
+    pending = Transition(status="Pending", message=text, started=now)
+    return JobState(modified=now, transitions=(pending,), notes=(*replaced, *notes))
 
 
 def _asked_to_stop(state: JobState, now: float) -> JobState:
