@@ -239,11 +239,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(body.size))
             self.end_headers()
             self.wfile.flush()
-            self.connection.settimeout(None)  # sendfile wants a blocking socket
             if body.size:
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _IN_FLIGHT)
                 self.connection.sendfile(body.stream, body.offset, body.size)
-            self.connection.settimeout(self.timeout)
         else:
             self._send_chunks(body)
         self.wfile.flush()
