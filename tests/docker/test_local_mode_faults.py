@@ -2,6 +2,7 @@
 
 Each row of the table is a fault that people meet there; each names tests, and a name that is no
 test any more fails. One job at the end goes through many rows at once, as a user would meet them.
+`tests/sdk` shows the modes themselves, and programs of the SDKs through the local AWS.
 """
 
 import ast
@@ -96,6 +97,15 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     ),
     "leaks": ("ends::test_ctrl_c_stops_packs_and_raises",),  # and `spotless`, after each test
     "packaging": ("artifacts::test_model_archive_is_reproducible_relative_and_nobodys",),
+    "endpoint": (
+        "hosting/endpoints::test_faults_are_told_as_model_errors_and_the_endpoint_goes_on",
+        "hosting/endpoint_containers::test_several_endpoints_live_beside_each_other",
+    ),
+    "transform": (
+        "transform_contract::test_e13_keys_below_the_prefix_and_in_order",
+        "transform_contract::test_e14_the_filters_of_the_documentation",
+        "transform::test_filters_and_join",
+    ),
     "log tail": (
         "logs::test_lines_at_once_and_then_the_end",
         "logs::test_end_without_a_line_break_on_both_streams",
@@ -111,7 +121,9 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
 def test_each_fault_has_tests_that_exist(subject: str) -> None:
     for name in FAULTS[subject]:
         file, _, function = name.partition("::")
-        tree = ast.parse((HERE / "local" / f"test_local_{file}.py").read_text())
+        folder, _, last = file.rpartition("/")
+        path = HERE / folder / f"test_{last}.py" if folder else HERE / f"local/test_local_{file}.py"
+        tree = ast.parse(path.read_text())
         names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert function in names, f"{subject}: {name} is no test"
 
