@@ -60,6 +60,10 @@ def _missing(path: str) -> str:
 
 
 def _processing_rules(request: Mapping[str, Any]) -> Iterator[str]:
+    cluster = request["ProcessingResources"].get("ClusterConfig", {})
+    for name in ("InstanceType", "InstanceCount", "VolumeSizeInGB"):
+        if name not in cluster:  # the model lets them be left out; a job can't run without
+            yield _missing(f"processingResources.clusterConfig.{_lowered(name)}")
     inputs = [
         (item["InputName"], item["S3Input"].get("LocalPath", ""))
         for item in request.get("ProcessingInputs", ())

@@ -9,6 +9,7 @@ import math
 import random
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -20,6 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sagedock import requests
+from sagedock.contract.patterns import matches
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus
 from sagedock.local.process import Owner
@@ -76,12 +78,14 @@ class Maker:
                 return {self._text(shape.key): self.value(shape.value, depth + 1)
                         for _ in range(count)}  # fmt: skip
             case "integer" | "long" | "float" | "double":
-                low = shape.metadata.get("min")
-                return low if low is not None and chance.random() < 0.6 else chance.choice(NUMBERS)
+                low, high = shape.metadata.get("min", 0), shape.metadata.get("max", 2**31)
+                fitting = [number for number in NUMBERS if low <= number <= high] or [low]
+                whole = [number for number in fitting if isinstance(number, int)] or [low]
+                return chance.choice(NUMBERS if self._odd() else whole)
             case "boolean":
                 return chance.random() < 0.5
             case "timestamp":
-                return chance.choice(MOMENTS)
+                return chance.choice(MOMENTS if self._odd() else MOMENTS[:4])
             case "blob":
                 return base64.b64encode(chance.randbytes(chance.randrange(40))).decode()
         return self._text(shape)
@@ -92,14 +96,30 @@ class Maker:
             wire_name(name, member): self.value(member, depth + 1)
             for name, member in shape.members.items()
             if depth < 8
-            and self._chance.random() < (0.97 if name in shape.required_members else share)
+            and self._chance.random() < (0.99 if name in shape.required_members else share)
         }
 
     def _text(self, shape: Shape) -> str:
         allowed = shape.metadata.get("enum")
-        if allowed and self._chance.random() < 0.9:
+        if allowed and self._chance.random() < 0.95:
             return str(self._chance.choice(allowed))
-        return self._chance.choice(TEXTS)
+        fitting = fitting_texts(*(shape.metadata.get(key) for key in ("pattern", "min", "max")))
+        return self._chance.choice(fitting if fitting and not self._odd() else TEXTS)
+
+    def _odd(self) -> bool:
+        return self._chance.random() < self._wrong
+
+
+@cache
+def fitting_texts(pattern: str | None, low: int | None, high: int | None) -> list[str]:
+    """Those of TEXTS that a shape takes."""
+    return [
+        text
+        for text in TEXTS
+        if (low or 0) <= len(text) <= (high or 10_000)
+        and (pattern is None or matches(pattern, text))
+        and text.isascii()
+    ]
 
 
 class House:
@@ -232,7 +252,7 @@ def made(house: House, service: str, seed: int) -> tuple[str, Any]:
     chance = random.Random(seed)
     operation = chance.choice(house.operations[service])
     shape = requests.service_model(service).operation_model(operation).input_shape
-    wrong = chance.choice([0.0, 0.0, 0.02, 0.2])
+    wrong = chance.choice([0.0, 0.0, 0.02, 0.1])
     return operation, Maker(chance, wrong).value(shape) if shape else {}
 
 
@@ -368,3 +388,15 @@ def test_no_number_is_too_odd(house: House) -> None:
             house.check(
                 house.send("POST", "/", body, {"X-Amz-Target": "SageMaker.ListModels"}), body
             )
+
+
+def test_a_processing_job_without_instances_is_refused(house: House) -> None:
+    """The model alone would let it pass."""
+    document = {
+        "ProcessingJobName": "none", "RoleArn": "arn:aws:iam::000000000000:role/R",
+        "AppSpecification": {"ImageUri": "i"},
+        "ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1}},
+    }  # fmt: skip
+    headers = {"X-Amz-Target": "SageMaker.CreateProcessingJob"}
+    status, body = house.send("POST", "/", encoded(document), headers)
+    assert (status, b"clusterConfig.instanceCount" in body) == (400, True)
