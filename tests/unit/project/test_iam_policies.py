@@ -24,6 +24,8 @@ def statements(document):
     return {item["Sid"]: item for item in document["Statement"]}
 
 
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated")
+@pytest.mark.filterwarnings("ignore:Deprecated call to `pkg_resources")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("whose", ["role", "caller"])
