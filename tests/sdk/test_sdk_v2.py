@@ -57,3 +57,12 @@ def test_failures_are_told_and_harm_nothing(out):
     assert printed(out, "stopped") == "Stopped"
     assert printed(out, "nobody") == "ValidationError"
     assert printed(out, "broken") == "True"
+
+
+@pytest.mark.program("v2", "v2_endpoints.py", "{training}", "{serving}", "{churn}")
+def test_endpoints_of_other_kinds(out):
+    """Updated in place, asynchronous, many models behind one."""
+    assert printed(out, "updated") == "334 True"
+    assert printed(out, "asynchronous") == "True"
+    assert printed(out, "models") == "['long.tar.gz', 'short.tar.gz']"
+    assert printed(out, "short") == printed(out, "long") == "True"
