@@ -15,8 +15,12 @@ def keep(endpoint: Endpoint, records: HostingRecords, settings: LocalSettings) -
         return False
     if not records.claim(endpoint, Owner.me()):
         return False
+    hand_over(endpoint.name, settings)
+    return True
+
+
+def hand_over(name: str, settings: LocalSettings) -> None:
+    """Start a process that takes the endpoint over from this one."""
     from sagedock.local import owner  # imports subprocess, which few callers need
 
-    log = settings.data / "endpoints" / endpoint.name / "runner.log"
-    owner.spawn_host(settings, endpoint.name, log)
-    return True
+    owner.spawn_host(settings, name, settings.data / "endpoints" / name / "runner.log")

@@ -15,7 +15,7 @@ from sagedock.engine.plan import LogLine
 from sagedock.errors import ResourceNotFoundError, ValidationError
 from sagedock.local import image_names, model_data, owner
 from sagedock.local.describe import Answer
-from sagedock.local.hosting import answers, logs, support
+from sagedock.local.hosting import answers, keeping, logs, support
 from sagedock.local.hosting.owner.host import Host
 from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
@@ -94,7 +94,7 @@ class HostingService(JobService):
         endpoint = self._new(request["EndpointName"], config)
         self._hosting.add(endpoint)
         self._tags.put(endpoint.arn, request.get("Tags", ()))
-        self._hand_over(endpoint)
+        keeping.hand_over(endpoint.name, self.settings)
         return {"EndpointArn": endpoint.arn}
 
     def update_endpoint(self, **request: Any) -> Answer:
@@ -212,7 +212,7 @@ class HostingService(JobService):
             self._adopted(job)
         for endpoint in self.endpoints():
             if self._is_orphan(endpoint.owner, endpoint.modified):
-                self._hand_over(endpoint)
+                keeping.hand_over(endpoint.name, self.settings)
 
     def _is_orphan(self, named: Owner | None, modified: float) -> bool:
         """Whether a record names this process, which has no work of its own, and has for a while.
@@ -242,18 +242,8 @@ class HostingService(JobService):
         )
 
     def _kept(self, endpoint: Endpoint) -> Endpoint:
-        """A failed endpoint has nothing to be kept; any other needs an owner that lives."""
-        if endpoint.status is EndpointStatus.FAILED or endpoint.owner.is_alive():
-            return endpoint
-        if self._hosting.claim(endpoint, Owner.me()):
-            self._hand_over(endpoint)
+        keeping.keep(endpoint, self._hosting, self.settings)
         return endpoint
-
-    def _hand_over(self, endpoint: Endpoint) -> None:
-        owner.spawn_host(self.settings, endpoint.name, self._runner_log(endpoint.name))
-
-    def _runner_log(self, name: str) -> Path:
-        return self._endpoint_folder(name) / "runner.log"
 
     def _endpoint_folder(self, name: str) -> Path:
         return self.settings.data / "endpoints" / name
