@@ -106,8 +106,9 @@ class Hosting:
 
     def containers(self, name: str) -> list[str]:
         """Ids of the endpoint's containers, running or not."""
+        ours = f"label=sagedock={data_id(self.settings.data)}"  # others may have that name, too
         label = f"label=sagedock.endpoint={name}"
-        found = self._docker("ps", "-aq", "--filter", label)
+        found = self._docker("ps", "-aq", "--filter", ours, "--filter", label)
         return found.stdout.split()  # type: ignore[attr-defined,no-any-return]
 
     def log(self, name: str, variant: str, instance: str) -> str:

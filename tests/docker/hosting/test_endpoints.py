@@ -216,7 +216,7 @@ def test_deploy_predict_and_the_command_line(hosting):
     assert (absent.returncode, absent.stdout) == (StoreError.exit_code, "")
 
 
-def test_an_endpoint_whose_owner_was_killed_comes_back_and_leaves_nothing(hosting, docker_cli):
+def test_an_endpoint_whose_owner_was_killed_comes_back_and_leaves_nothing(hosting):
     hosting.model("word", constant("here"))
     assert hosting.endpoint("kept", {"word": 1}) == "InService"
     os.kill(hosting.client.endpoint("kept").owner.pid, signal.SIGKILL)
@@ -224,11 +224,10 @@ def test_an_endpoint_whose_owner_was_killed_comes_back_and_leaves_nothing(hostin
     assert hosting.settled("kept") == "InService"
     answer = hosting.runtime.invoke_endpoint(EndpointName="kept", Body=b"")
     assert answer["Body"].read() == b"here"
-    label = "label=sagedock.endpoint=kept"
-    assert len(docker_cli("ps", "-aq", "--filter", label).stdout.split()) == 1
+    assert len(hosting.containers("kept")) == 1
     os.kill(hosting.client.endpoint("kept").owner.pid, signal.SIGKILL)
     hosting.delete("kept")
-    assert docker_cli("ps", "-aq", "--filter", label).stdout == ""
+    assert hosting.containers("kept") == []
 
 
 def back(hosting):
