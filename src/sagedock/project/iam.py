@@ -7,6 +7,7 @@ actions' own resource types and conditions in the Service Authorization Referenc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +84,7 @@ class Needs:
 
 
 def check(needs: Needs) -> None:
-    """Raise UsageError for kinds that are none, or nothing to pull."""
+    """Raise UsageError for kinds that are none, nothing to pull, or an account that is none."""
     unknown = sorted(set(needs.kinds) - set(KINDS))
     if unknown:
         raise UsageError(f"There is no kind {unknown[0]!r}: expected {', '.join(KINDS)}.")
@@ -92,6 +93,8 @@ def check(needs: Needs) -> None:
             "No repository is named: a role that may pull no image can run no job.",
             hint="Say which: --repository NAME, once for each.",
         )
+    if not re.fullmatch(r"[0-9]{12}", needs.account):
+        raise UsageError(f"{needs.account!r} is no account: expected its 12 digits.")
 
 
 def trust(needs: Needs) -> Document:

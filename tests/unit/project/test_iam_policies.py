@@ -102,3 +102,5 @@ def test_what_can_be_no_role_is_told():
         iam.role(Needs(**vars(NEEDS) | {"kinds": ("tuning",)}))
     with pytest.raises(UsageError, match="No repository is named"):
         iam.role(Needs(account="1", region="r"))
+    with pytest.raises(UsageError, match="'12' is no account: expected its 12 digits"):
+        iam.role(Needs(**vars(NEEDS) | {"account": "12"}))
