@@ -56,7 +56,7 @@ def push(
         if not quiet:
             click.echo(line, err=True)
 
-    name = _built(image, quiet) if building else image
+    name = _built(image, report) if building else image
     engine = Engine.connect()
     try:
         done = send(
@@ -74,13 +74,9 @@ def push(
     _show(done, as_json)
 
 
-def _built(image: str, quiet: bool) -> str:
+def _built(image: str, report: Callable[[str], None]) -> str:
     """Build what `image` names; the name it has then."""
     from sagedock import __version__, images
-
-    def report(line: str) -> None:
-        if not quiet:
-            click.echo(line, err=True)
 
     if image not in images.IMAGES:
         return images.build_folder(Path(image), environ=os.environ, report=report).tags[0]

@@ -5,7 +5,6 @@ A body is read as it comes and written as it is made, so that memory does not gr
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,11 +106,6 @@ class Service(Protocol):
     ours."""
 
     def __call__(self, request: Request, /) -> Response: ...
-
-
-def empty_body() -> Body:
-    """A body without bytes."""
-    return io.BytesIO()
 
 
 def file_part(path: Path, offset: int, size: int) -> FilePart:

@@ -1,6 +1,7 @@
 """What tests of the small services share: one service behind a real socket, and requests of every
 kind thrown at it."""
 
+import io
 import json
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from sagedock import requests
 from sagedock.local.settings import LocalSettings
 from sagedock.server.http import Listener
-from sagedock.server.messages import Headers, Request, empty_body
+from sagedock.server.messages import Headers, Request
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/SageMakerRole"
@@ -135,7 +136,7 @@ def request(method="POST", path="/", query="", body=b"", **headers) -> Request:
     fields = Headers((name.replace("_", "-"), value) for name, value in headers.items())
     return Request(
         method=method, path=path, query=query, headers=fields, host="127.0.0.1",
-        body=_Body(body) if body else empty_body(), size=len(body),
+        body=_Body(body) if body else io.BytesIO(), size=len(body),
     )  # fmt: skip
 
 

@@ -224,15 +224,6 @@ def get_acl(shelf: Shelf, call: Call) -> Response:
     return Response(headers=xml_type(), body=body)
 
 
-def refuser(what: str) -> Handler:
-    """501, naming `what`."""
-
-    def refuse(shelf: Shelf, call: Call) -> Response:
-        raise not_implemented(what)
-
-    return refuse
-
-
 def missing(code: str) -> Handler:
     """The error that says there is none of it."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sagedock import requests
-from sagedock.errors import SagedockError, ValidationError
+from sagedock.errors import SagedockError
 from sagedock.server.messages import Request, Response, TooLargeError
 from sagedock.server.protocols import cbor, json_rpc, query
 from sagedock.server.protocols.shapes import Params, SerializationError
@@ -175,8 +175,3 @@ def _as_validation(error: SagedockError, operation: OperationModel) -> ServiceEr
 def _unknown(name: str) -> ServiceError:
     text = f"Operation {name} isn't available on this machine" if name else "No operation is named"
     return ServiceError("UnknownOperationException", text)
-
-
-def invalid(message: str) -> ValidationError:
-    """A request that can't be taken, in the service's words."""
-    return ValidationError(message)

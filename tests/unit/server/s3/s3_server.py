@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 from sagedock.server.http import Listener
@@ -18,6 +20,7 @@ from sagedock.server.s3.service import S3Service
 from sagedock.store.disk import DiskStore
 
 REGION = "us-east-1"
+BUCKET = "bucket"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,3 +110,10 @@ def serving(folder: Path, credentials: Credentials | None = KEY) -> Iterator[Ser
         thread.join()
         service.close()
         store.close()
+
+
+def code(call: Any, **arguments: Any) -> str:
+    """The error code that a client's call ends with."""
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    return str(caught.value.response["Error"]["Code"])

@@ -4,37 +4,14 @@ import base64
 import hashlib
 import random
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
-from botocore.exceptions import ClientError
-from s3_server import Server, serving
+from s3_server import BUCKET, code
 
-BUCKET = "bucket"
 SMALLEST = 5 << 20
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("data")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server: Server):
-    client = server.client()
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-
-
-def code(call, **arguments) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    return caught.value.response["Error"]["Code"]
 
 
 def files(folder: Path) -> list[Path]:

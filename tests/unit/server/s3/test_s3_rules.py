@@ -4,40 +4,18 @@ them."""
 import base64
 import hashlib
 import zlib
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
-from s3_server import Server, serving
+from s3_server import BUCKET, code
 
 from sagedock.server.s3 import checksums
 from sagedock.server.s3.errors import S3Error
 
-BUCKET = "bucket"
 PART = 5 << 20
 OLD, NEW = "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("data")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def client(server: Server):
-    client = server.client()
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-
-
-def code(call, **arguments) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    return caught.value.response["Error"]["Code"]
 
 
 # conditions
