@@ -35,12 +35,12 @@ types: setup ## mypy --strict on src
 	$(python) -m mypy
 
 test-unit: setup ## unit and contract tests, on the oldest and the newest Python of this machine
-	$(python) -m pytest tests --ignore tests/docker --ignore tests/sdk
+	$(python) -m pytest -n auto --dist worksteal tests/unit
 	@newest=$$(docker/ensure-python.sh newest); \
 	if [ "$$newest" = .venv ]; then \
 	  echo "only one supported Python is here: the tests ran on it once"; \
 	else \
-	  "$$newest/bin/python" -m pytest tests --ignore tests/docker --ignore tests/sdk; \
+	  "$$newest/bin/python" -m pytest -n auto --dist worksteal tests/unit; \
 	fi
 
 test-docker: images ## tests in real containers; an engine that is missing is a failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from sagedock.engine.container import Container
 from sagedock.engine.plan import ISOLATED, ContainerPlan
 from sagedock.errors import EngineError, EngineUnavailableError, ImageNotFoundError
 
+_SOCKET = "unix:///var/run/docker.sock"
 _START_HINT = (
     "Start Docker (Docker Desktop, colima, or `sudo systemctl start docker`), or run "
     "docker/ensure-engine.sh on a Debian-like machine; DOCKER_HOST names an engine elsewhere."
@@ -58,8 +60,9 @@ class Engine:
         if base_url or not settings.get("base_url"):
             settings["base_url"] = base_url or _context_host()
         try:
+            _knock(settings.get("base_url") or _SOCKET)
             client = docker.APIClient(version="auto", timeout=120, **settings)
-        except DockerException as error:
+        except (DockerException, OSError) as error:
             raise _unavailable(settings.get("base_url"), error) from error
         return cls(client)
 
@@ -259,9 +262,17 @@ def _image_info(found: dict[str, Any]) -> ImageInfo:
     )
 
 
+def _knock(address: str) -> None:
+    """Connect to a Unix socket once: where that fails, the client would leave its own end open."""
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            door.settimeout(10)
+            door.connect(address.removeprefix("unix://"))
+
+
 def _unavailable(address: str | None, error: Exception) -> EngineUnavailableError:
     text = str(error)
-    where = address or "unix:///var/run/docker.sock"
+    where = address or _SOCKET
     if "Permission denied" in text or "PermissionError" in text:
         return EngineUnavailableError(
             f"The Docker engine at {where} may not be used by this user: permission denied.",
