@@ -1,19 +1,18 @@
-"""ECR, asked through boto3: account and region, repositories, tokens, manifests.
+"""ECR: repositories, tokens, manifests of the caller's account.
 
-The only place that imports boto3. With AWS_ENDPOINT_URL set (`sagedock run`, `sagedock env`) it
-asks this machine.
+With AWS_ENDPOINT_URL set (`sagedock run`, `sagedock env`) it asks this machine.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from sagedock.errors import AwsError, UsageError
+from sagedock.aws.account import Account, told
 from sagedock.images.manifests import ACCEPTED, DOCKER, Manifest
 
 _LIFECYCLE = {
@@ -31,9 +30,9 @@ _LIFECYCLE = {
         }
     ]
 }
-_HINT = (
-    "Set credentials as for the AWS CLI (AWS_PROFILE, aws sso login …), or try it on this machine "
-    "first: sagedock run -- ./build_and_push.sh IMAGE"
+_PERMISSION_HINT = (
+    "The caller may lack a permission: sagedock needs ecr:* of the repository and "
+    "sts:GetCallerIdentity."
 )
 
 
@@ -60,22 +59,11 @@ class Ecr:
     """ECR of the caller's account in `region` (None: as boto3 finds it). Raises AwsError with the
     service's own words."""
 
-    def __init__(self, region: str | None = None) -> None:
-        try:
-            import boto3
-        except ImportError:
-            raise UsageError(
-                "Pushing to ECR needs boto3.", hint="pip install 'sagedock[aws]'"
-            ) from None
-        session = boto3.Session(region_name=region)
-        if not session.region_name:
-            raise UsageError(
-                "No region is known.", hint="Say --region, or set AWS_REGION or a profile's region."
-            )
-        self.region: str = session.region_name
-        with _told("Who you are"):
-            self.account: str = session.client("sts").get_caller_identity()["Account"]
-        self._client = session.client("ecr")
+    def __init__(self, region: str | None = None, profile: str | None = None) -> None:
+        caller = Account(region, profile)
+        self.region = caller.region
+        self.account = caller.number
+        self._client = caller.client("ecr")
 
     def ensure(self, name: str, wishes: Wishes) -> Repository:
         """The repository of that name, made as wished where there is none. One that is there is
@@ -149,21 +137,6 @@ def _repository(found: Mapping[str, Any], *, made: bool) -> Repository:
     )
 
 
-@contextmanager
-def _told(what: str) -> Iterator[None]:
+def _told(what: str) -> AbstractContextManager[None]:
     """botocore's errors as ours."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        told = error.response.get("Error", {})
-        raise AwsError(
-            f"{what}: {told.get('Code', 'error')}: {told.get('Message', error)}",
-            hint="The caller may lack a permission: sagedock needs ecr:* of the repository and "
-            "sts:GetCallerIdentity."
-            if "Denied" in told.get("Code", "")
-            else "",
-        ) from error
-    except BotoCoreError as error:
-        raise AwsError(f"{what}: {error}", hint=_HINT) from error
+    return told(what, _PERMISSION_HINT)
