@@ -1,0 +1,105 @@
+"""What instances cost an hour: a table of AWS's list prices, where it lies, who said it and when.
+
+A price that the table does not have is None, never a guess. Must not know who asks, or what runs
+on an instance (`launch/cost.py` multiplies).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sagedock.errors import InputError
+
+COMPONENTS = ("Training", "Processing", "Transform", "Hosting")
+"""What one pays for by the hour and instance."""
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """Prices of one region from one source, USD an hour: component to instance type to price.
+
+    `published`: the source's own date (ISO 8601), when that list was made.
+    """
+
+    region: str
+    source: str
+    published: str
+    prices: Mapping[str, Mapping[str, Decimal]]
+
+    def hourly(self, component: str, instance_type: str) -> Decimal | None:
+        """USD an hour and instance."""
+        return self.prices.get(component, {}).get(instance_type)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it lies in a file: prices as text, so that none is rounded."""
+        return {
+            "region": self.region,
+            "source": self.source,
+            "published": self.published,
+            "prices": {
+                component: {name: str(price) for name, price in sorted(found.items())}
+                for component, found in sorted(self.prices.items())
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Sheet:
+        """Raises KeyError, TypeError, AttributeError or InvalidOperation for another form."""
+        return cls(
+            region=str(found["region"]),
+            source=str(found["source"]),
+            published=str(found["published"]),
+            prices={
+                str(component): {str(name): Decimal(price) for name, price in known.items()}
+                for component, known in found["prices"].items()
+            },
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceTable:
+    """Sheets, the one to be believed first in front."""
+
+    sheets: tuple[Sheet, ...] = ()
+
+    def sheet(self, region: str, component: str, instance_type: str) -> Sheet | None:
+        """The sheet that has this price; None where no sheet has."""
+        for sheet in self.sheets:
+            if sheet.region == region and sheet.hourly(component, instance_type) is not None:
+                return sheet
+        return None
+
+    def hourly(self, region: str, component: str, instance_type: str) -> Decimal | None:
+        """USD an hour and instance; None where it is not known."""
+        sheet = self.sheet(region, component, instance_type)
+        return sheet.hourly(component, instance_type) if sheet else None
+
+    def with_sheets(self, fresh: Iterable[Sheet]) -> PriceTable:
+        """A table that believes `fresh` and has nothing older of their regions."""
+        news = tuple(fresh)
+        regions = {sheet.region for sheet in news}
+        return PriceTable(sheets=(*news, *(s for s in self.sheets if s.region not in regions)))
+
+    def to_json(self) -> str:
+        """The table as a file has it."""
+        sheets = [sheet.to_dict() for sheet in self.sheets]
+        return json.dumps({"format": _FORMAT, "currency": "USD", "sheets": sheets}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, place: str) -> PriceTable:
+        """Raises InputError, naming `place`, for what is no such table."""
+        try:
+            found = json.loads(text)
+            known = {_FORMAT: {"USD": found["sheets"]}}[found["format"]][found["currency"]]
+            return cls(sheets=tuple(Sheet.from_dict(item) for item in known))
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
+            raise InputError(
+                f"{place} is not a price table of this version: {error!r}.",
+                hint="Delete it, or make it anew: sagedock prices --refresh",
+            ) from error
