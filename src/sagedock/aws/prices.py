@@ -7,15 +7,22 @@ on an instance (`launch/cost.py` multiplies).
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
-from sagedock.errors import InputError
+from sagedock.errors import InputError, OutputError
 
 COMPONENTS = ("Training", "Processing", "Transform", "Hosting")
 """What one pays for by the hour and instance."""
+
+FILE = "prices.json"
+"""In the user's data folder: what `sagedock prices --refresh` has fetched."""
 
 _FORMAT = 1
 
@@ -103,3 +110,55 @@ class PriceTable:
                 f"{place} is not a price table of this version: {error!r}.",
                 hint="Delete it, or make it anew: sagedock prices --refresh",
             ) from error
+
+
+def shipped() -> PriceTable:
+    """The table that comes with sagedock: of a few regions, each sheet with its source and date."""
+    place = resources.files("sagedock.aws").joinpath("prices.json")
+    return PriceTable.from_json(place.read_text("utf-8"), str(place))
+
+
+def load(data: Path) -> PriceTable:
+    """The shipped table, and in front of it what the user has fetched into the folder `data`.
+
+    Raises InputError for a file of the user's that is no price table.
+    """
+    place = data / FILE
+    try:
+        own = PriceTable.from_json(place.read_text("utf-8"), str(place))
+    except FileNotFoundError:
+        return shipped()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{place} can't be read: {error}.") from error
+    return shipped().with_sheets(own.sheets)
+
+
+def save(data: Path, fresh: Iterable[Sheet]) -> Path:
+    """Keep `fresh` in the folder `data`, beside what was fetched of other regions; the file.
+
+    It is there whole or not at all. Raises OutputError.
+    """
+    place = data / FILE
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        text = _own(place).with_sheets(fresh).to_json()
+        handle, name = tempfile.mkstemp(prefix=".sagedock-", dir=data)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(place)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{place} can't be written: {error.strerror}.") from error
+    return place
+
+
+def _own(place: Path) -> PriceTable:
+    """What was fetched before; a file that is none is made anew."""
+    try:
+        return PriceTable.from_json(place.read_text("utf-8"), str(place))
+    except (FileNotFoundError, UnicodeDecodeError, InputError):
+        return PriceTable()

@@ -33,6 +33,7 @@ COMMANDS = {
     "build": "Build the images base, training, processing and serving.",
     "push": "Push an image to ECR, so that SageMaker can run it.",
     "iam": "Print the least policies that this project's jobs need.",
+    "prices": "Show what instances cost by the hour, on demand.",
     "ls": "List buckets, or objects below an s3:// URI.",
     "cp": "Copy files to, from and within the local object store.",
     "version": "Show the versions in use and where data is kept.",
