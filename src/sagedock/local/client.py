@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sagedock import requests
@@ -55,6 +56,27 @@ class LocalSageMaker(HostingService):
     def list_processing_jobs(self, **filters: Any) -> Answer:
         """ListProcessingJobs, with its filters, sorting and paging."""
         return self._list("ListProcessingJobs", "ProcessingJobSummaries", Kind.PROCESSING, filters)
+
+    def update_training_job(self, **request: Any) -> Answer:
+        """UpdateTrainingJob: of what it can change, local jobs have none; what was asked for is
+        checked and noted. Raises ResourceNotFoundError, ValidationError, UnsupportedError."""
+        requests.validate("UpdateTrainingJob", request)
+        job = self.job(Kind.TRAINING, request["TrainingJobName"])
+        resources = support.check_update(job, request)
+        if resources:
+            self._records.change_request(job, {**job.request, "ResourceConfig": resources})
+        notes = support.update_notes(request)
+        self._records.update(job, lambda s: replace(s, notes=tuple(dict.fromkeys(s.notes + notes))))
+        return {"TrainingJobArn": job.arn}
+
+    def delete_training_job(self, *, TrainingJobName: str) -> None:  # noqa: N803
+        """DeleteTrainingJob: the name is free then. Raises ResourceNotFoundError,
+        ResourceInUseError for a job that has not ended."""
+        self._delete(Kind.TRAINING, TrainingJobName)
+
+    def delete_processing_job(self, *, ProcessingJobName: str) -> None:  # noqa: N803
+        """DeleteProcessingJob. Raises as `delete_training_job` does."""
+        self._delete(Kind.PROCESSING, ProcessingJobName)
 
     def stop_training_job(self, *, TrainingJobName: str) -> None:  # noqa: N803
         """StopTrainingJob: the owner sends SIGTERM, then SIGKILL after 120 s (A6.1)."""

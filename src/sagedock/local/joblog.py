@@ -47,6 +47,15 @@ class LogWriter:
         self._stream.close()
 
 
+def put_aside(path: Path) -> None:
+    """Give a log file a name of its own, `algo-1.1.log`, so that another job can have this one."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
+        number += 1
+    if path.exists():
+        path.rename(aside)
+
+
 def read(path: Path) -> list[LogLine]:
     """All whole lines of a log file; none where there is no file yet."""
     return whole_lines(path.read_bytes()) if path.exists() else []

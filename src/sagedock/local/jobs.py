@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -20,7 +21,7 @@ from sagedock import requests
 from sagedock.contract.names import Place
 from sagedock.engine.docker import Engine
 from sagedock.engine.plan import LogLine
-from sagedock.errors import ValidationError
+from sagedock.errors import ResourceInUseError, ValidationError
 from sagedock.local import image_names, joblog, owner, support
 from sagedock.local.describe import Answer, summary
 from sagedock.local.execution import Execution, Listener, Workshop
@@ -36,6 +37,8 @@ from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
 
 _LOOK_SECONDS = 0.1
+_PARTING_SECONDS = 5.0
+"""What the owner of a job that has ended may take to end, too."""
 
 
 class JobService:
@@ -223,6 +226,27 @@ class JobService:
             )
         self._records.update(job, lambda s: _asked_to_stop(s, time.time()))
         self._records.request_stop(job)
+
+    def _delete(self, kind: Kind, name: str) -> None:
+        """Forget a job that has ended; its name is free then. Its log stays where it is read from
+        by its own name, as CloudWatch keeps it."""
+        job = self.job(kind, name)
+        end = time.monotonic() + _PARTING_SECONDS
+        while job.owner and job.owner != Owner.me() and job.owner.is_alive():
+            if job.is_running or time.monotonic() > end:  # it says so before it takes its leave
+                break
+            time.sleep(_LOOK_SECONDS)
+        if not self._records.delete(job):
+            raise ResourceInUseError(
+                f"The {kind} job {name} is in status {self.job(kind, name).state.status}: only "
+                "jobs that have ended can be deleted.",
+                hint=f"Stop it first: sagedock stop --wait {name}",
+            )
+        self._tags.forget(job.arn)
+        joblog.put_aside(self._log_path(job))
+        for path in self._folder(job).iterdir() if self._folder(job).is_dir() else ():
+            if path.name != "logs":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _adopted(self, job: Job) -> Job:
         """A running job whose owner has died gets a new one, which takes its container over."""

@@ -143,7 +143,8 @@ class Records:
         self._lock = threading.RLock()
 
     def add(self, job: Job) -> None:
-        """Remember a new job. Raises ResourceInUseError where the name is taken, for ever."""
+        """Remember a new job. Raises ResourceInUseError where the name is taken: until the job is
+        deleted."""
         documents = (json.dumps(job.request), job.state.to_json())
         row = (job.kind, job.name, job.arn, job.created, job.state.status, *documents)
         owner = _owner_columns(job.owner)
@@ -200,6 +201,24 @@ class Records:
                 (state.to_json(), state.status, job.kind, job.name),
             )
         return replace(_job(row), state=state)
+
+    def change_request(self, job: Job, request: Mapping[str, Any]) -> None:
+        """Describe a job as if it had been asked for by `request`."""
+        with self._lock:
+            self._db.execute(
+                "UPDATE jobs SET request = ? WHERE kind = ? AND name = ?",
+                (json.dumps(request), job.kind, job.name),
+            )
+
+    def delete(self, job: Job) -> bool:
+        """Forget a job that has ended; False where it has not, or is not known any more."""
+        with self._lock:
+            done = self._db.execute(
+                "DELETE FROM jobs WHERE kind = ? AND name = ? "
+                f"AND status NOT IN ('{Status.IN_PROGRESS}', '{Status.STOPPING}')",
+                (job.kind, job.name),
+            )
+        return done.rowcount == 1
 
     def claim(self, job: Job, owner: Owner) -> bool:
         """Become the owner, if the job still runs and its owner is the one that `job` names."""

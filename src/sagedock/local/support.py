@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sagedock.errors import UnsupportedError
+from sagedock.errors import UnsupportedError, ValidationError
 from sagedock.local import model_data
 from sagedock.local.models import Model
-from sagedock.local.records import Kind
+from sagedock.local.records import Job, Kind
 
 _TRAINING_REFUSED = {
     "CheckpointConfig": "checkpoints",
@@ -35,6 +35,8 @@ _NO_EFFECT = {
     "ExperimentConfig": "the experiment",
 }
 
+_KEEP_ALIVE = "KeepAlivePeriodInSeconds"
+
 
 def check(kind: Kind, request: Mapping[str, Any]) -> None:
     """Raise UnsupportedError naming everything in `request` that can't be done here."""
@@ -49,6 +51,37 @@ def check(kind: Kind, request: Mapping[str, Any]) -> None:
             "This job asks for what local jobs can't do yet: " + "; ".join(found) + ".",
             hint="Leave it out to run the job here; nothing of a request is ignored silently.",
         )
+
+
+def check_update(job: Job, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The job's ResourceConfig as UpdateTrainingJob wants it, None where it stays.
+
+    Raises UnsupportedError for what can't be done here, ValidationError for what the service would
+    refuse: profiler and debugger of a job that has ended, the warm pool of one that has none.
+    """
+    if request.get("ProfilerRuleConfigurations"):
+        raise UnsupportedError("Local jobs can't have profiler rules (ProfilerRuleConfigurations).")
+    if request.get("RemoteDebugConfig", {}).get("EnableRemoteDebug"):
+        raise UnsupportedError("Local jobs can't be debugged from afar (RemoteDebugConfig).")
+    if not job.is_running and ("ProfilerConfig" in request or "RemoteDebugConfig" in request):
+        raise ValidationError(
+            f"Training job {job.name} is in status {job.state.status}: only the warm pool of a job "
+            "that has ended can be updated."
+        )
+    if "ResourceConfig" not in request:
+        return None
+    resources = job.request["ResourceConfig"]
+    if not resources.get(_KEEP_ALIVE):
+        raise ValidationError(
+            f"Training job {job.name} has no warm pool that could be kept longer: its "
+            f"ResourceConfig has no {_KEEP_ALIVE}."
+        )
+    return {**resources, **request["ResourceConfig"]}
+
+
+def update_notes(request: Mapping[str, Any]) -> tuple[str, ...]:
+    """What UpdateTrainingJob asks for and has no meaning on one machine, as sentences."""
+    return notes({key: request[key] for key in ("ProfilerConfig",) if key in request})
 
 
 def check_transformable(model: Model) -> None:
@@ -75,6 +108,8 @@ def notes(request: Mapping[str, Any]) -> tuple[str, ...]:
         named.append("OutputDataConfig.KmsKeyId")
     if "VolumeKmsKeyId" in request.get("ResourceConfig", {}):
         named.append("ResourceConfig.VolumeKmsKeyId")
+    if request.get("ResourceConfig", {}).get(_KEEP_ALIVE):
+        named.append(f"ResourceConfig.{_KEEP_ALIVE} (warm pools)")
     return tuple(f"{name} has no effect on a local job" for name in named)
 
 

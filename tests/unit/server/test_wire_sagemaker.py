@@ -150,3 +150,12 @@ def test_no_request_is_answered_by_a_fault_of_ours(address, operation, document)
     status, answer = post(address, json.dumps(document), target=f"SageMaker.{operation}")
     assert status in {200, 400}, answer
     json.loads(answer)
+
+
+def test_deleting_and_updating_unknown_jobs(sagemaker):
+    for call in (
+        lambda: sagemaker.delete_training_job(TrainingJobName="nobody"),
+        lambda: sagemaker.delete_processing_job(ProcessingJobName="nobody"),
+        lambda: sagemaker.update_training_job(TrainingJobName="nobody"),
+    ):
+        assert code_of(call)[0] == "ResourceNotFound"

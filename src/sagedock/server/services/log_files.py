@@ -163,7 +163,8 @@ def _job_streams(kind: Kind, job: str, folder: Path) -> Iterator[FileStream]:
     for path in sorted(folder.glob("*.log")):
         born = _born(path)
         if born is not None:
-            host = _instance(job, path.stem) if kind is Kind.TRANSFORM else path.stem
+            name = path.stem.partition(".")[0]  # of a job that was deleted: algo-1.1
+            host = _instance(job, name) if kind is Kind.TRANSFORM else name
             yield FileStream(f"{job}/{host}-{born // 1000}", path, born)
 
 

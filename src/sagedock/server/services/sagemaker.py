@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 OPERATIONS = (
     "AddTags", "ListTags", "DeleteTags",
     "CreateTrainingJob", "DescribeTrainingJob", "ListTrainingJobs", "StopTrainingJob",
+    "UpdateTrainingJob", "DeleteTrainingJob", "DeleteProcessingJob",
     "CreateProcessingJob", "DescribeProcessingJob", "ListProcessingJobs", "StopProcessingJob",
     "CreateTransformJob", "DescribeTransformJob", "ListTransformJobs", "StopTransformJob",
     "CreateModel", "DescribeModel", "ListModels", "DeleteModel",
