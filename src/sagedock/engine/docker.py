@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
+import re
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import docker
@@ -20,6 +22,7 @@ from sagedock.engine.plan import ISOLATED, ContainerPlan
 from sagedock.errors import EngineError, EngineUnavailableError, ImageNotFoundError
 
 _SOCKET = "unix:///var/run/docker.sock"
+_CHUNK = 1 << 20
 _START_HINT = (
     "Start Docker (Docker Desktop, colima, or `sudo systemctl start docker`), or run "
     "docker/ensure-engine.sh on a Debian-like machine; DOCKER_HOST names an engine elsewhere."
@@ -41,6 +44,12 @@ class ImageInfo:
     command: tuple[str, ...]
     user: str
     labels: dict[str, str]
+    os: str = "linux"
+    environment: dict[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    """What is exposed, as `8080/tcp`."""
+    has_healthcheck: bool = False
 
 
 class Engine:
@@ -117,6 +126,40 @@ class Engine:
         except (APIError, requests.RequestException) as error:
             why = _explanation(error)
             raise EngineError(f"{repository}:{tag} can't be pushed: {why}") from error
+
+    def history(self, reference: str) -> tuple[str, ...]:
+        """What each step of an image's making says it did, newest first."""
+        try:
+            found = self._client.history(reference)
+        except APIError as error:
+            raise _engine_error(f"Image {reference!r} can't be looked into", error) from error
+        return tuple(str(step.get("CreatedBy") or "") for step in found)
+
+    @contextlib.contextmanager
+    def saved(self, reference: str) -> Iterator[Iterator[bytes]]:
+        """An image as `docker save` writes it, as a stream. The engine stops writing when the
+        block ends, however much of it has been read."""
+        url = f"{self._client.base_url}/v{self._client.api_version}/images/{reference}/get"
+        what = f"Image {reference!r} can't be looked into"
+        try:
+            response = self._client.get(url, stream=True, timeout=None)
+        except requests.RequestException as error:
+            raise EngineError(f"{what}: {error}") from error
+        with contextlib.closing(response):
+            if not response.ok:
+                raise EngineError(f"{what}: {response.text.strip()}")
+            yield response.iter_content(_CHUNK)
+
+    def trusts_plainly(self, host: str) -> bool:
+        """Whether the engine talks to the registry HOST[:PORT] without a certificate that it
+        could check: loopback addresses, and those its own configuration names."""
+        known = self._client.info().get("RegistryConfig") or {}
+        index = (known.get("IndexConfigs") or {}).get(host)
+        if index is not None:
+            return not index.get("Secure", True)
+        name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+        ranges = known.get("InsecureRegistryCIDRs") or []
+        return name == "localhost" or any(_is_in(name.strip("[]"), one) for one in ranges)
 
     def untag(self, reference: str) -> None:
         """Take a name from an image that has others; one that isn't there is no error."""
@@ -249,6 +292,13 @@ def _name_and_tag(reference: str) -> tuple[str, str, str]:
     return (head, colon, tag) if colon and "/" not in tag else (reference, "", "latest")
 
 
+def _is_in(name: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(name) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
 def _image_info(found: dict[str, Any]) -> ImageInfo:
     config = found.get("Config") or {}
     return ImageInfo(
@@ -259,7 +309,16 @@ def _image_info(found: dict[str, Any]) -> ImageInfo:
         command=tuple(config.get("Cmd") or ()),
         user=config.get("User") or "",
         labels=dict(config.get("Labels") or {}),
+        os=found.get("Os") or "linux",
+        environment=dict(line.partition("=")[::2] for line in config.get("Env") or ()),
+        volumes=tuple(config.get("Volumes") or ()),
+        ports=tuple(config.get("ExposedPorts") or ()),
+        has_healthcheck=_checks_health(config.get("Healthcheck")),
     )
+
+
+def _checks_health(setting: dict[str, Any] | None) -> bool:
+    return bool(setting and (setting.get("Test") or ["NONE"])[0] != "NONE")
 
 
 def _knock(address: str) -> None:
