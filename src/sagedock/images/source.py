@@ -13,18 +13,30 @@ from pathlib import Path
 from sagedock.errors import BuildError
 from sagedock.images.plan import ImageSpec
 
+SHIPPED = "shipped"
+"""Folder beside this module in an installed wheel: what images are made from, laid out as in the
+repository (pyproject.toml puts it there)."""
+
 
 def find_root(start: Path | None = None) -> Path:
-    """The repository's root: the closest folder at or above `start` (default: this package) that
-    holds `containers/base/Dockerfile`. BuildError where there is none."""
+    """Where images are built from: the closest folder at or above `start` (default: this package)
+    that holds `containers/base/Dockerfile`, itself or in `shipped/`: the repository, or what an
+    installed wheel has of it. BuildError where there is none."""
     begin = (start or Path(__file__)).resolve()
     for folder in (begin, *begin.parents):
-        if (folder / "containers" / "base" / "Dockerfile").is_file():
-            return folder
+        for place in (folder, folder / SHIPPED):
+            if (place / "containers" / "base" / "Dockerfile").is_file():
+                return place
     raise BuildError(
-        f"Images are built from the project's repository; {begin} isn't in one.",
-        hint="Clone the project, `pip install -e .` there, and build again.",
+        f"Images are built from the project's repository, or an installed wheel; {begin} is in "
+        "neither.",
+        hint="Install sagedock from a wheel, or clone the project and `pip install -e .` there.",
     )
+
+
+def is_shipped(root: Path) -> bool:
+    """Whether `root` is an installed wheel's: what git says there is of somebody else's files."""
+    return root.name == SHIPPED and root.parent == Path(__file__).resolve().parent
 
 
 def digest(root: Path, spec: ImageSpec, *extra: str) -> str:

@@ -16,7 +16,7 @@ from sagedock.images.plan import (
     source_url,
     tags,
 )
-from sagedock.images.source import digest
+from sagedock.images.source import digest, is_shipped
 
 ROOT = Path("/repository")
 
@@ -140,7 +140,15 @@ def test_the_root_is_found_from_below_and_missed_elsewhere(tmp_path):
     assert find_root(root / "src" / "sagedock") == root
     with pytest.raises(BuildError, match="built from the project's repository") as caught:
         find_root(tmp_path)
-    assert "Clone the project" in caught.value.hint
+    assert "clone the project" in caught.value.hint
+
+
+def test_what_a_wheel_ships_is_found_beside_the_code_that_looks(tmp_path):
+    shipped = tmp_path / "images" / "shipped"
+    (shipped / "containers" / "base").mkdir(parents=True)
+    (shipped / "containers" / "base" / "Dockerfile").touch()
+    assert find_root(tmp_path / "images" / "source.py") == shipped
+    assert not is_shipped(find_root())
 
 
 @pytest.fixture
