@@ -43,7 +43,7 @@ def bad_value(message: str, *, row: int | None = None, column: int | None = None
 
 def failure(error: BaseException) -> Refusal:
     """500 with the error's message; its traceback goes to the log, not to the caller (D3.11)."""
-    traceback.print_exception(error, file=sys.stderr)
+    sys.stderr.write("".join(traceback.format_exception(error)))  # workers share the log
     sys.stderr.flush()
     words = str(error).strip() or type(error).__name__
     return Refusal(500, words[:1024], type=type(error).__name__)

@@ -44,11 +44,18 @@ def run(settings: Settings, counters: Counters, place: Place) -> int:
     try:
         return _serve(settings, counters, place)
     except SagedockError as error:
-        print(f"sagedock: error: {error}", file=sys.stderr, flush=True)
+        _say(f"sagedock: error: {error}\n")
     except Exception as error:
-        traceback.print_exc()
-        print(f"sagedock: error: the model could not be loaded: {error!r}", file=sys.stderr)
+        why = traceback.format_exc()
+        _say(f"{why}sagedock: error: the model could not be loaded: {error!r}\n")
     return CANT_START
+
+
+def _say(text: str) -> None:
+    """In one piece: another worker fails for the same reason, and ends in the midst of a line when
+    the first one's end is seen."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def _serve(settings: Settings, counters: Counters, place: Place) -> int:
