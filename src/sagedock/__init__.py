@@ -28,6 +28,7 @@ _LAZY = {
     "WaiterConfig": "sagedock.launch.async_predictor",
     "Transformer": "sagedock.launch.transformer",
     "Session": "sagedock.launch.session",
+    "load_config": "sagedock.project.config",
     "LocalSageMaker": "sagedock.local.client",
     "LocalRuntime": "sagedock.local.hosting.calls.runtime",
 }

@@ -53,10 +53,16 @@ def open_store(data: Path | None) -> Iterator[DiskStore]:
 
 
 def settings_of(data: Path | None) -> LocalSettings:
-    """This machine's settings, with `data` as the data folder."""
+    """This machine's settings, with `data` as the data folder, in the project's region where the
+    environment names none."""
+    from dataclasses import replace
+
+    from sagedock.cli.configuration import current
     from sagedock.local.settings import LocalSettings
 
-    return LocalSettings.from_environment(data=data)
+    settings = LocalSettings.from_environment(data=data)
+    region = current().general("region")
+    return replace(settings, region=region) if region else settings
 
 
 def find_job(client: LocalSageMaker, name: str, kind: str | None = None) -> Job:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from sagedock import __version__
+from sagedock.cli.configuration import META, CommandContext, Configuration, PerCommand
 
 COMMANDS = {
     "train": "Run a training job in your image, with your data.",
@@ -32,6 +33,7 @@ COMMANDS = {
     "env": "Print what points a shell at the server.",
     "build": "Build the images base, training, processing and serving.",
     "push": "Push an image to ECR, so that SageMaker can run it.",
+    "config": "Show every setting, and where it comes from.",
     "iam": "Print the least policies that this project's jobs need.",
     "prices": "Show what instances cost by the hour, on demand.",
     "ls": "List buckets, or objects below an s3:// URI.",
@@ -55,6 +57,7 @@ class LazyGroup(click.Group):
             return None
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(import_module(f"sagedock.cli.{name}"), name)
+        command.context_class = CommandContext
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -100,7 +103,20 @@ class ReaderGoneError(Exception):
     metavar="DIR",
     help="Folder of objects, jobs and logs.  [default: the user's data directory]",
 )
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SAGEDOCK_CONFIG",
+    show_envvar=True,
+    metavar="FILE",
+    help="Configuration of the project.  [default: the nearest sagedock.toml, or pyproject.toml "
+    "with [tool.sagedock]]",
+)
 @click.pass_context
-def cli(ctx: click.Context, data: Path | None) -> None:
+def cli(ctx: click.Context, data: Path | None, config: Path | None) -> None:
     """Bring your own container to Amazon SageMaker, and run it here as the service would."""
+    configuration = Configuration(config)
+    ctx.meta[META] = configuration
+    if isinstance(ctx.command, click.Group):
+        ctx.default_map = PerCommand(configuration, ctx.command)
     ctx.obj = data.expanduser().absolute() if data else None

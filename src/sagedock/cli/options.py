@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from sagedock.cli.templates import TEMPLATE
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -28,9 +30,15 @@ def pairs(*names: str, form: str, example: str, text: str) -> Decorator:
             if name in found:
                 raise click.BadParameter(f"{name!r} is given more than once.", ctx, param)
             found[name] = value
-        return found
+        return {**_beneath(ctx, param), **found}
 
     return click.option(*names, multiple=True, metavar=form, callback=read, help=text)
+
+
+def _beneath(ctx: click.Context, param: click.Parameter) -> dict[str, str]:
+    """The configuration's pairs: of one name the command line's counts, of others both do."""
+    known = ctx.lookup_default(param.name or "") or ()
+    return {name: value for name, _, value in (item.partition("=") for item in known)}
 
 
 JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
@@ -90,10 +98,10 @@ _MANNER = (
 
 def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What training and processing jobs have in common, and how a job is launched."""
-    return with_options(*_NAMED, _MAX_RUN, *_MARKED, _ISOLATION, *_MANNER)(function)
+    return with_options(TEMPLATE, *_NAMED, _MAX_RUN, *_MARKED, _ISOLATION, *_MANNER)(function)
 
 
-TRANSFORM = (*_NAMED, *_MARKED, *_MANNER)
+TRANSFORM = (TEMPLATE, *_NAMED, *_MARKED, *_MANNER)
 """The same of transform jobs, which have no limit of time; isolation is the model's."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sagedock.cli.options import pairs
+from sagedock.cli.templates import TEMPLATE
 
 if TYPE_CHECKING:
     from sagedock.launch.model import Model, MultiDataModel
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Return when the endpoint answers, or at once.",
 )
+@TEMPLATE
 @click.pass_obj
 def serve(
     data: Path | None, image: str, model_data: str | None, multi_model: bool, name: str | None,

@@ -92,6 +92,14 @@ class Config:
         return f"{name}: {self.prefix}{'.'.join(keys)}"
 
 
+def load_config(start: Path | str | None = None) -> Config:
+    """A program's way to the project's configuration, from the folder `start` or the current one.
+
+    Estimator, Session and the like read no file: what they are given is all that counts. So a
+    program says what it takes: `Estimator(image, load_config().role, …)`."""
+    return load(Path(start) if start is not None else Path.cwd())
+
+
 def load(start: Path) -> Config:
     """The nearest configuration at or above the folder `start`, as far as its repository's root or
     the home folder; an empty one where there is none. Raises UsageError for what can't be read."""

@@ -230,3 +230,12 @@ def test_a_link_out_of_the_project_is_no_way_out(project):
 def test_sizes(project, text, size):
     write(project, f"[images.a]\nbudget = '{text}'")
     assert load(project).images["a"].budget == size
+
+
+def test_programs_ask_for_it_by_name(project, monkeypatch):
+    import sagedock
+
+    write(project, "role = 'Jobs'")
+    assert sagedock.load_config(project).role == "Jobs"
+    monkeypatch.chdir(project)
+    assert sagedock.load_config().role == "Jobs"
