@@ -6,8 +6,11 @@ for is None: no figure is ever made up. Must not know where the table comes from
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from sagedock.aws.prices import PriceTable
 
@@ -55,3 +58,90 @@ def spot_savings(training_seconds: float, billable_seconds: float) -> float | No
     """The share (0 to 1) that managed spot training has saved, by the service's own rule:
     1 - BillableTimeInSeconds / TrainingTimeInSeconds. None before there is a time."""
     return 1 - billable_seconds / training_seconds if training_seconds > 0 else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """What a job has cost so far, at the table's prices. `cost` is None where `lacking` names
+    instance types without a price; `limit` is what it costs if it runs for as long as it may."""
+
+    instances: tuple[tuple[str, int], ...]
+    seconds: float
+    cost: Money | None
+    limit: Money | None
+    lacking: tuple[str, ...]
+    published: tuple[str, ...]
+    saved: float | None
+    component: str
+
+
+def of_job(
+    kind: str, document: Mapping[str, Any], table: PriceTable, region: str, now: datetime
+) -> Bill | None:
+    """The bill of a job as DescribeTrainingJob or its siblings describe it; None where it has no
+    instances of its own (serverless jobs).
+
+    A training job is billed for BillableTimeInSeconds (managed spot training: less than it took),
+    and for a warm pool's ResourceRetainedBillableTimeInSeconds. Others, and one that runs still,
+    for the time since their start.
+    """
+    component = kind.capitalize()
+    instances = _instances(kind, document)
+    if not instances:
+        return None
+    seconds = _seconds(component, document, now)
+    longest = document.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
+    known = [(name, table.sheet(region, component, name)) for name, _ in instances]
+    trained, billed = (document.get(key, 0) for key in _TIMES)
+    return Bill(
+        instances=instances,
+        seconds=seconds,
+        cost=_sum(table, region, component, instances, seconds),
+        limit=_sum(table, region, component, instances, longest) if longest else None,
+        lacking=tuple(name for name, sheet in known if sheet is None),
+        published=tuple(sorted({sheet.published for _, sheet in known if sheet})),
+        saved=spot_savings(trained, billed) if document.get("EnableManagedSpotTraining") else None,
+        component=component,
+    )
+
+
+_TIMES = ("TrainingTimeInSeconds", "BillableTimeInSeconds")
+
+
+def _instances(kind: str, document: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    place = {
+        "training": ("ResourceConfig",),
+        "processing": ("ProcessingResources", "ClusterConfig"),
+        "transform": ("TransformResources",),
+    }[kind]
+    found: Mapping[str, Any] = document
+    for name in place:
+        found = found.get(name, {})
+    groups = found.get("InstanceGroups") or [found]
+    return tuple(
+        (item["InstanceType"], item.get("InstanceCount", 1))
+        for item in groups
+        if "InstanceType" in item
+    )
+
+
+def _seconds(component: str, document: Mapping[str, Any], now: datetime) -> float:
+    pool = document.get("WarmPoolStatus", {}).get("ResourceRetainedBillableTimeInSeconds", 0)
+    if _TIMES[1] in document:
+        return float(document[_TIMES[1]] + pool)
+    start = document.get(f"{component}StartTime")
+    end = document.get(f"{component}EndTime") or now
+    return max(0.0, (end - start).total_seconds()) + pool if start else float(pool)
+
+
+def _sum(
+    table: PriceTable, region: str, component: str, instances: tuple[tuple[str, int], ...],
+    seconds: float,
+) -> Money | None:  # fmt: skip
+    total = Money(usd=Decimal(0))
+    for name, count in instances:
+        part = estimate(table, region, name, count, seconds, component=component)
+        if part is None:
+            return None
+        total += part
+    return total

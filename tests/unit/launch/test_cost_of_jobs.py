@@ -1,5 +1,6 @@
 """Prices times time: exact, rounded where shown, and None where no price is known."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagedock.aws.prices import PriceTable, Sheet
-from sagedock.launch.cost import Money, estimate, spot_savings
+from sagedock.launch.cost import Money, estimate, of_job, spot_savings
 
 SHEET = Sheet(
     region="eu-west-1",
@@ -71,3 +72,72 @@ def test_spot_savings_by_the_services_rule():
     assert spot_savings(1000, 300) == pytest.approx(0.7)
     assert spot_savings(1000, 1000) == 0
     assert spot_savings(0, 0) is None
+
+
+# bills of jobs
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+LARGE = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
+
+
+def at(minutes):
+    return NOW + timedelta(minutes=minutes)
+
+
+def test_a_training_job_is_billed_as_the_service_says():
+    bill = of_job(
+        "training",
+        {
+            "ResourceConfig": LARGE,
+            "BillableTimeInSeconds": 90,
+            "TrainingTimeInSeconds": 300,
+            "EnableManagedSpotTraining": True,
+            "WarmPoolStatus": {"Status": "Available", "ResourceRetainedBillableTimeInSeconds": 10},
+            "TrainingStartTime": at(-60),
+            "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        },
+        TABLE, "eu-west-1", NOW,
+    )  # fmt: skip
+    assert bill.seconds == 100
+    assert bill.cost == Money(usd=Decimal("0.128") * 2 * 100 / 3600)
+    assert bill.limit == Money(usd=Decimal("0.256"))
+    assert bill.saved == pytest.approx(0.7)
+    assert (bill.instances, bill.lacking) == ((("ml.m5.large", 2),), ())
+    assert bill.published == ("2026-01-02",)
+
+
+def test_what_runs_still_is_counted_until_now_and_what_waits_costs_nothing():
+    document = {"ResourceConfig": LARGE, "TrainingStartTime": at(-30)}
+    assert of_job("training", document, TABLE, "eu-west-1", NOW).seconds == 1800
+    waiting = of_job("training", {"ResourceConfig": LARGE}, TABLE, "eu-west-1", NOW)
+    assert (waiting.seconds, str(waiting.cost), waiting.saved) == (0, "$0.0000", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        ("processing", {"ProcessingResources": {"ClusterConfig": LARGE}}),
+        ("transform", {"TransformResources": LARGE}),
+    ],
+)
+def test_other_kinds_are_billed_from_their_start_to_their_end(kind, place):
+    word = kind.capitalize()
+    times = {f"{word}StartTime": at(-30), f"{word}EndTime": at(-20)}
+    prices = {word: {"ml.m5.large": Decimal("0.36")}}
+    sheet = Sheet(region="eu-west-1", source="test", published="2026", prices=prices)
+    bill = of_job(kind, place | times, PriceTable(sheets=(sheet,)), "eu-west-1", NOW)
+    assert (bill.seconds, bill.cost, bill.limit) == (600, Money(usd=Decimal("0.12")), None)
+
+
+def test_one_price_that_lacks_and_the_sum_is_not_known():
+    groups = [
+        {"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroupName": "a"},
+        {"InstanceType": "ml.p9.large", "InstanceCount": 3, "InstanceGroupName": "b"},
+    ]
+    document = {"ResourceConfig": {"InstanceGroups": groups}, "TrainingStartTime": at(-1)}
+    bill = of_job("training", document, TABLE, "eu-west-1", NOW)
+    assert (bill.cost, bill.limit, bill.lacking) == (None, None, ("ml.p9.large",))
+
+
+def test_a_job_without_instances_has_no_bill():
+    assert of_job("training", {"ServerlessJobConfig": {}}, TABLE, "eu-west-1", NOW) is None
