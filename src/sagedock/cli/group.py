@@ -15,6 +15,7 @@ from sagedock import __version__
 from sagedock.cli.configuration import META, CommandContext, Configuration, PerCommand
 
 COMMANDS = {
+    "init": "Write a new project: it builds, trains and is tested at once.",
     "train": "Run a training job in your image, with your data.",
     "process": "Run a script as a processing job.",
     "transform": "Send data through a model in batches.",
