@@ -36,6 +36,7 @@ COMMANDS = {
     "push": "Push an image to ECR, so that SageMaker can run it.",
     "config": "Show every setting, and where it comes from.",
     "iam": "Print the least policies that this project's jobs need.",
+    "clean": "Remove what killed processes have left.",
     "prices": "Show what instances cost by the hour, on demand.",
     "ls": "List buckets, or objects below an s3:// URI.",
     "cp": "Copy files to, from and within the local object store.",

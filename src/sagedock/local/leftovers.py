@@ -39,6 +39,20 @@ class Known:
             if (one.name, one.kind) == (job, kind)
         )
 
+    def orphans(self) -> tuple[str, ...]:
+        """Jobs and endpoints that go on but have no living owner, by kind and name."""
+        jobs = (
+            f"{one.kind} job {one.name}"
+            for one in self.jobs
+            if one.is_running and not (one.owner and one.owner.is_alive())
+        )
+        endpoints = (
+            f"endpoint {one.name}"
+            for one in self.endpoints
+            if not is_over(one) and not one.owner.is_alive()
+        )
+        return (*jobs, *endpoints)
+
 
 def has_ended(job: Job) -> bool:
     """Whether nobody will do anything about the job any more."""
@@ -66,20 +80,39 @@ class Leftovers:
             folders=list((data / "endpoints").glob("*/fleets")),
         )
 
-    def remove(self, data: Path, known: Known) -> None:
-        """Remove what nobody wants: containers, inputs and models that were laid down. Logs are
-        kept. Raises EngineError."""
-        for job in known.jobs:
-            if has_ended(job):
-                shutil.rmtree(data / "jobs" / job.kind / job.name / "inputs", ignore_errors=True)
+    def sweep(self, data: Path, known: Known) -> Sweep:
+        """What of it nobody wants. Raises EngineError."""
+        ended = (data / "jobs" / one.kind / one.name / "inputs" for one in known.jobs
+                 if has_ended(one))  # fmt: skip
         live = {endpoint.name for endpoint in known.endpoints if not is_over(endpoint)}
+        fleets = (folder for folder in self.folders if folder.parent.name not in live)
+        return Sweep(
+            containers=tuple(one for one in self.containers if not _is_wanted(one, known)),
+            folders=tuple(folder for folder in (*ended, *fleets) if folder.exists()),
+            orphans=known.orphans(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What may be taken away: containers, inputs and models that were laid down; logs are kept.
+    `orphans` are what goes on as soon as it has a new owner."""
+
+    containers: tuple[Container, ...]
+    folders: tuple[Path, ...]
+    orphans: tuple[str, ...]
+
+    def remove(self) -> None:
+        """Take it away. Raises EngineError."""
         for folder in self.folders:
-            if folder.parent.name not in live:
-                shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         for container in self.containers:
-            labels = _labels(container)
-            if labels is not None and not known.is_wanted(container.name, labels):
-                container.remove()
+            container.remove()
+
+
+def _is_wanted(container: Container, known: Known) -> bool:
+    labels = _labels(container)
+    return labels is None or known.is_wanted(container.name, labels)
 
 
 def _labels(container: Container) -> Mapping[str, str] | None:

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from sagedock.errors import EngineUnavailableError
+from sagedock.errors import EngineError, EngineUnavailableError
 from sagedock.local.hosting.values import Endpoint, EndpointStatus
-from sagedock.local.leftovers import Known
+from sagedock.local.leftovers import Known, Leftovers
 from sagedock.local.process import Owner
 from sagedock.local.records import Job, JobState, Kind, Status
 from sagedock.server.keeper import Keeper
@@ -90,3 +90,51 @@ def test_it_waits_for_an_engine_recovers_once_and_looks_on(capfd):
     time.sleep(0.05)
     assert len(shop.calls) == count
     assert "a fault" in capfd.readouterr().err
+
+
+# what is swept
+
+
+class Crate:
+    """A container of which the labels are asked; one without has gone by itself."""
+
+    def __init__(self, name: str, labels: dict[str, str] | None) -> None:
+        self.name, self._labels, self.removed = name, labels, False
+
+    def inspect(self) -> dict[str, dict[str, object]]:
+        if self._labels is None:
+            raise EngineError("gone")
+        return {"Config": {"Labels": self._labels}}
+
+    def remove(self) -> None:
+        self.removed = True
+
+
+def test_only_what_nobody_wants_is_listed_and_removed(tmp_path):
+    labels = {"sagedock.job": "j", "sagedock.kind": "training"}
+    crates = [Crate("old", labels), Crate("gone", None), Crate("live", {"sagedock.endpoint": "e"})]
+    for place in ("jobs/training/j/inputs/a", "jobs/training/j/logs", "endpoints/e/fleets/1",
+                  "endpoints/dead/fleets/1", "endpoints/dead/logs"):  # fmt: skip
+        (tmp_path / place).mkdir(parents=True)
+    folders = [tmp_path / "endpoints" / name / "fleets" for name in ("e", "dead")]
+    left = Leftovers(containers=crates, folders=folders)
+    known = Known(jobs=[job(Status.COMPLETED)], endpoints=[endpoint(EndpointStatus.IN_SERVICE)])
+    found = left.sweep(tmp_path, known)
+    assert [one.name for one in found.containers] == ["old"]
+    assert found.folders == (tmp_path / "jobs/training/j/inputs", folders[1])
+    assert found.orphans == ("endpoint e",)
+    assert not any(one.removed for one in crates)
+    found.remove()
+    assert [one.removed for one in crates] == [True, False, False]
+    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.glob("*/*/*")) == [
+        "endpoints/dead/logs", "endpoints/e/fleets", "jobs/training/j"
+    ]  # fmt: skip
+    assert (tmp_path / "jobs/training/j/logs").is_dir()
+
+
+def test_who_goes_on_without_an_owner():
+    known = Known(
+        jobs=[job(Status.IN_PROGRESS), job(Status.STOPPING, ALIVE), job(Status.FAILED)],
+        endpoints=[endpoint(EndpointStatus.UPDATING), endpoint(EndpointStatus.FAILED)],
+    )
+    assert known.orphans() == ("training job j", "endpoint e")

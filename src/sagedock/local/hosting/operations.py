@@ -21,7 +21,7 @@ from sagedock.local.hosting.records import HostingRecords
 from sagedock.local.hosting.values import Endpoint, EndpointConfig, EndpointStatus, Update
 from sagedock.local.image_names import Use
 from sagedock.local.jobs import JobService, data_id
-from sagedock.local.leftovers import Known, Leftovers
+from sagedock.local.leftovers import Known, Leftovers, Sweep
 from sagedock.local.listing import Listing
 from sagedock.local.process import Owner
 from sagedock.local.settings import LocalSettings
@@ -225,8 +225,16 @@ class HostingService(JobService):
         Raises EngineError, before anything is done, where no engine answers."""
         left = Leftovers.of(self._shop().engine, self.settings.data, data_id(self.settings.data))
         self.take_up()
-        known = Known(jobs=self._records.list(), endpoints=self._hosting.list())
-        left.remove(self.settings.data, known)
+        left.sweep(self.settings.data, self._known()).remove()
+
+    def leftovers(self) -> Sweep:
+        """What `recover` would remove; nothing is done. Raises EngineError where no engine
+        answers."""
+        left = Leftovers.of(self._shop().engine, self.settings.data, data_id(self.settings.data))
+        return left.sweep(self.settings.data, self._known())
+
+    def _known(self) -> Known:
+        return Known(jobs=self._records.list(), endpoints=self._hosting.list())
 
     def _new(self, name: str, config: EndpointConfig) -> Endpoint:
         now = time.time()
