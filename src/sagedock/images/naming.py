@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sagedock.errors import UsageError
 
@@ -14,6 +15,73 @@ _REPOSITORY = re.compile(r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _OCI = "org.opencontainers.image"
 _SHORT = 12
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr[.-]ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\."
+    r"(?P<domain>amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)"
+)
+LIMIT = 255
+"""Characters of an image's reference that SageMaker takes (A1.12, I1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EcrHost:
+    """A host of ECR: whose registry, and where. `host` is how it was written: the plain one, or
+    one of FIPS or dual-stack endpoints."""
+
+    host: str
+    account: str
+    region: str
+
+    @classmethod
+    def parse(cls, host: str) -> EcrHost | None:
+        """What a host says, None where it is none of ECR's. Raises UsageError for a region that
+        its domain does not have (China's hosts end in .com.cn)."""
+        found = _ECR.fullmatch(host)
+        if not found:
+            return None
+        if found["domain"].endswith(".cn") != found["region"].startswith("cn-"):
+            raise UsageError(
+                f"{host} can't be a registry: {found['region']} is not of {found['domain']}.",
+                hint="China's hosts end in .amazonaws.com.cn, all others in .amazonaws.com.",
+            )
+        return cls(host=host, account=found["account"], region=found["region"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where an image is to go, as a URI says it: HOST/REPOSITORY[:TAG]."""
+
+    host: str
+    repository: str
+    tag: str | None
+
+    @classmethod
+    def parse(cls, uri: str) -> Target:
+        """Raises UsageError for what is no URI of an image, or names one by its digest."""
+        host, slash, rest = uri.removeprefix("https://").partition("/")
+        if "@" in rest:
+            raise UsageError(
+                f"{uri!r} names an image by its digest: expected HOST/REPOSITORY[:TAG].",
+                hint="The digest follows from what is pushed.",
+            )
+        name, _, tag = rest.partition(":")
+        if not slash or not is_host(host) or not _REPOSITORY.fullmatch(name):
+            raise UsageError(
+                f"{uri!r} is no place for an image: expected HOST/REPOSITORY[:TAG].",
+                hint="For example 123456789012.dkr.ecr.eu-west-1.amazonaws.com/churn:1.0",
+            )
+        return cls(host=host, repository=name, tag=tag or None)
+
+
+def is_host(text: str) -> bool:
+    """Whether the first part of an image's name is a registry's host, by Docker's own rule."""
+    return "." in text or ":" in text or text == "localhost"
+
+
+def check_reference(uri: str) -> None:
+    """Raise UsageError for a reference that SageMaker's requests have no room for."""
+    if len(uri) > LIMIT:
+        raise UsageError(f"{uri} has {len(uri)} characters: SageMaker takes {LIMIT} (A1.12).")
 
 
 def repository_of(image: str) -> str:
@@ -21,7 +89,7 @@ def repository_of(image: str) -> str:
     UsageError for what ECR takes no repository by."""
     name = image.partition("@")[0]
     first, slash, rest = name.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
+    if slash and is_host(first):
         name = rest
     name = name.rpartition(":")[0] if ":" in name else name
     check_repository(name)

@@ -7,11 +7,18 @@ import json
 import pytest
 
 from sagedock.engine.docker import ImageInfo
-from sagedock.errors import BuildError, EngineError, ResourceInUseError, UsageError
+from sagedock.errors import (
+    AwsError,
+    BuildError,
+    EngineError,
+    ResourceInUseError,
+    ResourceNotFoundError,
+    UsageError,
+)
 from sagedock.images import manifests, naming
-from sagedock.images.ecr import Repository, Wishes
+from sagedock.images.ecr import Wishes
 from sagedock.images.manifests import DOCKER, INDEXES, OCI, Manifest
-from sagedock.images.push import check, push
+from sagedock.images.push import push
 
 
 @pytest.mark.parametrize(
@@ -137,101 +144,175 @@ def info(**more):
     return ImageInfo(**facts)
 
 
-def test_what_sagemaker_cannot_run_is_told_before_it_is_sent():
-    with pytest.raises(BuildError, match="is for s390x"):
-        check("i", info(architecture="s390x"))
-    assert check("i", info()) == []
-    assert "expected to run as root (D1.3)" in check("i", info(user="app"))[0]
-    assert "ENTRYPOINT is a shell" in check("i", info(entrypoint=("/bin/sh", "-c", "x")))[0]
-    assert "Graviton" in check("i", info(architecture="arm64"))[0]
-
-
 class Registry:
-    """A repository's manifests by tag and digest, as ECR keeps them."""
+    """A repository's manifests by tag and digest, as ECR keeps them; itself the only place in it,
+    and `apart` as ECR is."""
 
-    account, region = "000000000000", "us-east-1"
+    account, region, made = "000000000000", "us-east-1", False
 
-    def __init__(self, *, immutable=True):
+    def __init__(self, *, immutable=True, apart=True):
         self.tags, self.all = {}, {}
-        self.immutable = immutable
+        self.immutable, self.apart = immutable, apart
         self.logins = 0
 
-    def ensure(self, name: str, wishes: Wishes) -> Repository:
-        return Repository(name=name, uri=f"host/{name}", immutable=self.immutable, made=False)
+    def ensure(self, name: str, wishes: Wishes, before):
+        before()
+        self.name, self.uri = name, f"host/{name}"
+        return self
 
     def login(self):
         self.logins += 1
         return {"username": "AWS", "password": str(self.logins)}
 
-    def manifest(self, repository, reference):
+    def manifest(self, reference):
         return self.all.get(reference) or self.tags.get(reference)
 
-    def put(self, repository, tag, text):
-        found = of(json.loads(text))
-        found = Manifest(text=text, digest=found.digest)
+    def put(self, tag, text):
+        found = Manifest(text=text, digest=of(json.loads(text)).digest)
         assert tag not in self.tags or not self.immutable
         self.tags[tag] = self.all[found.digest] = found
         return found
 
-    def delete_tag(self, repository, tag):
+    def delete_tag(self, tag):
         self.tags.pop(tag, None)
+
+    def refused(self, words):
+        return AwsError(words)
 
 
 class ContainerdEngine:
     """An engine whose store keeps an index, and sends it; `faults` break the first pushes off."""
 
-    def __init__(self, registry, image, faults=()):
+    def __init__(self, registry, image, faults=(), names=None):
         self._registry, self._image, self._faults = registry, image, list(faults)
+        self.names = names or {}
 
     def image(self, reference):
-        return info(id=index(self._image).digest)
+        known = self.names.get(reference, index(self._image).digest if reference == "i" else None)
+        return info(id=known) if known else None
 
     def keeps_manifests(self):
         return True
 
-    def tag(self, image, repository, tag): ...
+    def tag(self, image, repository, tag):
+        self.names[f"{repository}:{tag}"] = image
 
-    def untag(self, reference): ...
+    def untag(self, reference):
+        del self.names[reference]
 
     def push(self, repository, tag, *, login):
+        assert f"{repository}:{tag}" in self.names
         if self._faults:
-            raise EngineError(self._faults.pop(0))
+            fault = self._faults.pop(0)
+            raise fault if isinstance(fault, BaseException) else EngineError(fault)
         assert login["password"] == str(self._registry.logins)
         whole = index(self._image)
         self._registry.all[self._image.digest] = self._image
         self._registry.tags[tag] = self._registry.all[whole.digest] = whole
-        yield {"id": "1", "progressDetail": {"current": 3, "total": 7}}
+        yield {"id": "1", "status": "Pushing", "progressDetail": {"current": 3, "total": 7}}
+        yield {"id": "1", "status": "Pushed"}
+        yield {"id": "2", "status": "Layer already exists"}
 
 
 def test_an_engine_that_sends_an_index_ends_in_dockers_manifest():
-    registry, seen = Registry(), []
+    registry, seen, looked = Registry(), [], []
     engine = ContainerdEngine(registry, oci())
-    done = push("i", engine=engine, ecr=registry, progress=lambda *sent: seen.append(sent),
-                repository="ri")  # fmt: skip
+    done = push("i", engine=engine, registry=registry, progress=lambda *sent: seen.append(sent),
+                repository="ri", checks=looked.append)  # fmt: skip
     assert list(registry.tags) == ["1.0"]
     assert registry.tags["1.0"].media_type == DOCKER
     assert (done.uri, done.digest, done.sent) == ("host/ri:1.0", registry.tags["1.0"].digest, True)
     assert done.by_digest == f"host/ri@{done.digest}"
-    assert seen == [(3, 7)]
-    again = push("i", engine=engine, ecr=registry, repository="ri")
+    assert (seen, done.layers, len(looked)) == ([(3, 7)], (1, 1), 1)
+    assert engine.names == {}
+    again = push("i", engine=engine, registry=registry, repository="ri")
     assert (again.digest, again.sent) == (done.digest, False)
     other = ContainerdEngine(registry, oci(config="sha256:" + "d" * 64))
     with pytest.raises(ResourceInUseError, match="names another image"):
-        push("i", engine=other, ecr=registry, repository="ri")
+        push("i", engine=other, registry=registry, repository="ri")
     assert list(registry.tags) == ["1.0"]
+
+
+def test_where_tags_cannot_be_taken_away_none_is_used_for_a_moment():
+    registry = Registry(immutable=False, apart=False)
+    done = push("i", engine=ContainerdEngine(registry, oci()), registry=registry, repository="ri")
+    assert list(registry.tags) == ["1.0"]
+    assert (registry.tags["1.0"].media_type, registry.tags["1.0"].digest) == (DOCKER, done.digest)
+
+
+def test_a_tag_that_came_as_an_oci_manifest_is_put_as_dockers():
+    registry = Registry(immutable=False)
+    image = oci()
+    registry.tags["1.0"] = registry.all[image.digest] = image
+    engine = ContainerdEngine(registry, image, faults=[EngineError("nothing is to be sent")])
+    engine.names["i"] = CONFIG
+    done = push("i", engine=engine, registry=registry, repository="ri")
+    assert done.sent
+    assert registry.tags["1.0"].media_type == DOCKER
+    registry.tags["1.0"], registry.immutable = image, True
+    with pytest.raises(ResourceInUseError, match=r"does not take \(A1.11\)"):
+        push("i", engine=engine, registry=registry, repository="ri")
+
+
+def test_a_name_that_the_user_has_given_stays():
+    registry = Registry()
+    theirs = "sha256:" + "7" * 64
+    engine = ContainerdEngine(registry, oci())
+    upload = f"host/ri:sagedock-upload-{index(oci()).digest[7:19]}"
+    engine.names[upload] = theirs
+    push("i", engine=engine, registry=registry, repository="ri")
+    assert engine.names == {upload: theirs}
 
 
 def test_what_broke_off_is_sent_again_with_a_new_token():
     registry, lines = Registry(), []
     engine = ContainerdEngine(registry, oci(), faults=["unexpected EOF"])
-    assert push("i", engine=engine, ecr=registry, repository="ri", report=lines.append).sent
+    assert push("i", engine=engine, registry=registry, repository="ri", report=lines.append).sent
     assert registry.logins == 2
     assert "unexpected EOF; again in 1 s" in lines[0]
 
 
-def test_what_no_second_try_mends_is_told_at_once():
+def test_after_an_interruption_nothing_is_left():
     registry = Registry()
-    engine = ContainerdEngine(registry, oci(), faults=["denied: not authorized"])
-    with pytest.raises(EngineError, match="denied"):
-        push("i", engine=engine, ecr=registry, repository="ri")
-    assert registry.logins == 1
+    engine = ContainerdEngine(registry, oci(), faults=[KeyboardInterrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        push("i", engine=engine, registry=registry, repository="ri")
+    assert (registry.tags, engine.names) == ({}, {})
+
+
+EXPIRED = "denied: Your authorization token has expired. Reauthenticate and try again."
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "logins"),
+    [
+        ("denied: User: x is not authorized to perform: ecr:PutImage", AwsError, 1),
+        ("name unknown: The repository with name 'ri' does not exist", ResourceNotFoundError, 1),
+        ("tag invalid: The image tag '1.0' already exists", ResourceInUseError, 1),
+        ("write: no space left on device", EngineError, 1),
+    ],
+)
+def test_what_no_second_try_mends_is_told_at_once(words, error, logins):
+    registry = Registry()
+    engine = ContainerdEngine(registry, oci(), faults=[words, words])
+    with pytest.raises(error) as told:
+        push("i", engine=engine, registry=registry, repository="ri")
+    assert words in told.value.message
+    assert (registry.logins, registry.tags, engine.names) == (logins, {}, {})
+
+
+def test_a_token_that_has_ended_is_made_anew_at_once():
+    registry, lines = Registry(), []
+    engine = ContainerdEngine(registry, oci(), faults=[EXPIRED])
+    assert push("i", engine=engine, registry=registry, repository="ri", report=lines.append).sent
+    assert (registry.logins, lines[0]) == (2, "the registry's token has ended: going on with a "
+                                           "new one")  # fmt: skip
+
+
+def test_images_for_machines_that_sagemaker_lacks_are_refused():
+    class Other(ContainerdEngine):
+        def image(self, reference):
+            return info(architecture="s390x")
+
+    with pytest.raises(BuildError, match="is for linux/s390x"):
+        push("i", engine=Other(None, oci()), registry=Registry(), repository="ri")
