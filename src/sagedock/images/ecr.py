@@ -110,7 +110,8 @@ class Ecr:
 
     def ensure(self, name: str, wishes: Wishes, before: Callable[[], None]) -> EcrRepository:
         """The repository of that name, made as wished where there is none, after a call of
-        `before`. One that is there is left as it is. Raises UsageError for a name that a pull-through rule serves, and
+        `before`. One that is there is left as it is. Raises UsageError for a name that a
+        pull-through rule serves, and
         ResourceNotFoundError where it would have to be made in another account."""
         rule = self.rule_of(name)
         if rule and rule.prefix != _ROOT:

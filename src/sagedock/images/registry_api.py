@@ -7,6 +7,7 @@ Layers are the engine's business. Must not know ECR, nor where a login comes fro
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -15,7 +16,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -79,6 +80,32 @@ class RegistryApi:
         digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
         return Manifest(text=text, digest=digest)
 
+    @contextlib.contextmanager
+    def blob(self, repository: str, digest: str) -> Iterator[tuple[IO[bytes], int]]:
+        """A layer or configuration as a stream, and its size in bytes."""
+        path = f"/v2/{repository}/blobs/{digest}"
+        answer = self._stream(path)
+        if answer.status == http.HTTPStatus.UNAUTHORIZED:
+            with answer:
+                refused = _answer(answer)
+            self._authorization = self._log_in(refused, f"repository:{repository}:pull")
+            answer = self._stream(path)
+        with answer:
+            if answer.status != http.HTTPStatus.OK:
+                raise _failure(f"{self._host}/{repository}@{digest}", _answer(answer))
+            yield answer, int(answer.headers["Content-Length"])
+
+    def _stream(self, path: str) -> Any:
+        try:
+            return self._asked(f"{self._scheme}://{self._host}{path}", "GET", {}, None)
+        except (OSError, http.client.HTTPException) as error:
+            if self._scheme == "https" and self._plain:
+                self._scheme = "http"
+                return self._stream(path)
+            raise EngineError(
+                f"The registry {self._host} does not answer: {_reason(error)}."
+            ) from error
+
     # one request, logged in as the registry wants it
 
     def _ask(
@@ -121,17 +148,18 @@ class RegistryApi:
     def _open(
         self, url: str, method: str, headers: Mapping[str, str], body: bytes | None
     ) -> _Answer:
+        with self._asked(url, method, headers, body) as answer:
+            return _answer(answer)
+
+    def _asked(self, url: str, method: str, headers: Mapping[str, str], body: bytes | None) -> Any:
+        """The answer, whatever its status, still to be read."""
         request = urllib.request.Request(url, data=body, method=method)
         for name, value in {**headers, **self._authorization}.items():
             request.add_unredirected_header(name, value)
         try:
-            answer = self._opener.open(request, timeout=_TIMEOUT)
+            return self._opener.open(request, timeout=_TIMEOUT)
         except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
-            return _Answer(
-                status=answer.status or 0, headers=answer.headers, body=answer.read(_LIMIT)
-            )
+            return error
 
     def _log_in(self, refused: _Answer, scope: str) -> dict[str, str]:
         """What to say of oneself, by what the registry asks for."""
@@ -196,6 +224,10 @@ def _context(host: str, *, plain: bool) -> ssl.SSLContext:
     for path in sorted((_CERTIFICATES / host).glob("*.crt")):
         context.load_verify_locations(path)
     return context
+
+
+def _answer(answer: Any) -> _Answer:
+    return _Answer(status=answer.status or 0, headers=answer.headers, body=answer.read(_LIMIT))
 
 
 def _basic(login: Login) -> dict[str, str]:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 from sagedock.errors import SagedockError
 from sagedock.server.messages import Body, Request, Response
+from sagedock.server.registry import upstream
 from sagedock.server.registry.store import DEFAULT_TYPE, MANIFEST_LIMIT, ImageStore
 from sagedock.server.registry.tokens import TokenError, Tokens
 from sagedock.server.services.rpc import ServiceError
@@ -75,6 +76,8 @@ class RegistryService:
         if not match:
             raise RegistryError(404, "NOT_FOUND", f"Nothing is at {request.path[:200]}")
         name, what, rest = match.group("name", "what", "rest")
+        if what == "manifests" and request.method in {"GET", "HEAD"}:
+            upstream.fetch(self._images, name, rest)
         self._records.get(name)
         if what == "tags":
             return self._tags(request, name)
@@ -146,6 +149,7 @@ _CODES = {
     "ImageTagAlreadyExistsException": (400, "TAG_INVALID"),
     "ImageDigestDoesNotMatchException": (400, "DIGEST_INVALID"),
     "LayersNotFoundException": (404, "MANIFEST_BLOB_UNKNOWN"),
+    "UnableToGetUpstreamImageException": (404, "MANIFEST_UNKNOWN"),
 }
 
 

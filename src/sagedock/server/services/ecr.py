@@ -15,6 +15,7 @@ from sagedock.server.registry.tokens import USER, Tokens
 from sagedock.server.services.documents import Document
 from sagedock.server.services.ecr_images import EcrImages, page_of
 from sagedock.server.services.ecr_lifecycle import PolicyError, read
+from sagedock.server.services.ecr_through import EcrRegistry
 from sagedock.server.services.kept import KeptService
 from sagedock.server.services.rpc import Operation, ServiceError
 
@@ -210,6 +211,7 @@ def service(
         for name, call in {
             **EcrRepositories(settings, images, tokens, address).operations(),
             **EcrImages(images).operations(),
+            **EcrRegistry(images.records).operations(),
         }.items()
     }
     held = [images.records]

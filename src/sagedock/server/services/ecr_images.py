@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sagedock.server.protocols.shapes import Params
+from sagedock.server.registry import upstream
 from sagedock.server.registry.store import DEFAULT_TYPE, ImageStore
 from sagedock.server.services.ecr_records import EcrRecords
 from sagedock.server.services.paging import page
@@ -90,6 +91,10 @@ class EcrImages:
 
     def _get(self, params: Params) -> Answer:
         name = params["repositoryName"]
+        for image_id in params["imageIds"]:
+            reference = image_id.get("imageDigest") or image_id.get("imageTag")
+            if reference:
+                upstream.fetch(self._images, name, reference)
         self._records.get(name)
         images, failures = [], []
         for image_id in params["imageIds"]:
