@@ -28,6 +28,8 @@ _LAZY = {
     "WaiterConfig": "sagedock.launch.async_predictor",
     "Transformer": "sagedock.launch.transformer",
     "Session": "sagedock.launch.session",
+    "AwsSession": "sagedock.launch.aws.session",
+    "NetworkConfig": "sagedock.launch.processing",
     "load_config": "sagedock.project.config",
     "LocalSageMaker": "sagedock.local.client",
     "LocalRuntime": "sagedock.local.hosting.calls.runtime",

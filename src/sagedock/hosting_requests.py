@@ -28,13 +28,19 @@ def model_request(
     role: str,
     isolated: bool = False,
     tags: Sequence[Mapping[str, str]] = (),
+    vpc: Mapping[str, Sequence[str]] | None = None,
 ) -> Request:
-    """A CreateModel request; `containers` is its PrimaryContainer or its Containers, by name."""
+    """A CreateModel request; `containers` is its PrimaryContainer or its Containers, by name.
+    `vpc`: SecurityGroupIds and Subnets."""
     return {
         "ModelName": name,
         **containers,
         "ExecutionRoleArn": role,
-        **_given(EnableNetworkIsolation=isolated, Tags=[dict(tag) for tag in tags]),
+        **_given(
+            EnableNetworkIsolation=isolated,
+            Tags=[dict(tag) for tag in tags],
+            VpcConfig={name: list(items) for name, items in (vpc or {}).items()},
+        ),
     }
 
 

@@ -166,8 +166,10 @@ def training_request(
     tags: Sequence[Mapping[str, str]] = (),
     network_isolation: bool = False,
     compression: str = "GZIP",
+    more: Mapping[str, Any] | None = None,
 ) -> Request:
-    """A CreateTrainingJob request. `channels` come from `channel`; seconds and GB as in the API."""
+    """A CreateTrainingJob request. `channels` come from `channel`; seconds and GB as in the API.
+    `more` are further members, such as `cloud_training` makes: merged in, level by level."""
     algorithm: Request = {"TrainingImage": image_uri, "TrainingInputMode": input_mode}
     algorithm |= _given(
         MetricDefinitions=[dict(item) for item in metric_definitions],
@@ -177,7 +179,7 @@ def training_request(
     output: Request = {"S3OutputPath": output_uri}
     if compression != "GZIP":
         output["CompressionType"] = compression
-    return {
+    request: Request = {
         "TrainingJobName": job_name,
         "AlgorithmSpecification": algorithm,
         "RoleArn": role,
@@ -196,6 +198,7 @@ def training_request(
             EnableNetworkIsolation=network_isolation,
         ),
     }
+    return merged(request, more or {})
 
 
 def channel(
@@ -239,8 +242,10 @@ def processing_request(
     environment: Mapping[str, str] | None = None,
     tags: Sequence[Mapping[str, str]] = (),
     network_isolation: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> Request:
-    """A CreateProcessingJob request, from `processing_input` and `processing_output` entries."""
+    """A CreateProcessingJob request, from `processing_input` and `processing_output` entries;
+    `more` as in `training_request`."""
     cluster = {
         "InstanceCount": instance_count,
         "InstanceType": instance_type,
@@ -248,7 +253,7 @@ def processing_request(
     }
     application: Request = {"ImageUri": image_uri}
     application |= _given(ContainerEntrypoint=list(entrypoint), ContainerArguments=list(arguments))
-    return {
+    request: Request = {
         "ProcessingJobName": job_name,
         "AppSpecification": application,
         "RoleArn": role,
@@ -262,6 +267,7 @@ def processing_request(
             NetworkConfig={"EnableNetworkIsolation": True} if network_isolation else None,
         ),
     }
+    return merged(request, more or {})
 
 
 def processing_input(
@@ -321,11 +327,13 @@ def transform_request(
     client_config: Mapping[str, int] | None = None,
     processing: Mapping[str, str | None] | None = None,
     tags: Sequence[Mapping[str, str]] = (),
+    more: Mapping[str, Any] | None = None,
 ) -> Request:
-    """A CreateTransformJob request. `max_payload` in MB, 0 for no limit (E5)."""
+    """A CreateTransformJob request. `max_payload` in MB, 0 for no limit (E5); `more` as in
+    `training_request`."""
     source = {"DataSource": {"S3DataSource": {"S3DataType": data_type, "S3Uri": data_uri}}}
     payload = {} if max_payload is None else {"MaxPayloadInMB": max_payload}
-    return {
+    request: Request = {
         "TransformJobName": job_name,
         "ModelName": model_name,
         "TransformInput": {
@@ -349,6 +357,18 @@ def transform_request(
             Tags=[dict(tag) for tag in tags],
         ),
     }
+    return merged(request, more or {})
+
+
+def merged(request: Mapping[str, Any], more: Mapping[str, Any]) -> Request:
+    """`request` with `more`'s members, structures in both joined; empty ones are left out."""
+    found = dict(request)
+    for name, value in more.items():
+        if isinstance(value, Mapping) and isinstance(found.get(name), Mapping):
+            found[name] = merged(found[name], value)
+        elif value:
+            found[name] = merged({}, value) if isinstance(value, Mapping) else value
+    return {name: value for name, value in found.items() if value != {} or name in request}
 
 
 def _given(**members: Any) -> Request:

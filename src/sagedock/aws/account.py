@@ -14,7 +14,7 @@ _CREDENTIALS_HINT = (
     "Set credentials as for the AWS CLI (AWS_PROFILE, aws sso login …), or try it on this machine "
     "first: sagedock run -- <the same command>"
 )
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
 
@@ -97,7 +97,7 @@ def told(what: str, hint: str = "") -> Iterator[None]:
 
 
 def _hint(code: str, permission: str) -> str:
-    if code in _EXPIRED:
+    if code in EXPIRED:
         return "The credentials are too old: get new ones (aws sso login, or a new session token)."
     if code in _DENIED or "Denied" in code:
         return permission or "The caller lacks a permission: `sagedock iam` prints what is needed."

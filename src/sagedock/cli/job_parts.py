@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -13,6 +14,17 @@ from sagedock.launch.processing import ProcessingInput, ProcessingOutput
 def named(pairs: Mapping[str, str], key: str, value: str) -> list[dict[str, str]]:
     """A list of the API's pairs: `named({"a": "b"}, "Key", "Value")`."""
     return [{key: name, value: text} for name, text in pairs.items()]
+
+
+def experiment(options: Mapping[str, Any]) -> dict[str, str] | None:
+    """SDK v2's experiment_config, of the options; None where none is given."""
+    members = {
+        "ExperimentName": options["experiment"],
+        "TrialName": options["trial"],
+        "RunName": options["run_name"],
+        "TrialComponentDisplayName": options["display_name"],
+    }
+    return {name: value for name, value in members.items() if value} or None
 
 
 def content_types(given: tuple[str, ...], channels: dict[str, str]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,22 +17,24 @@ import click
 from click.core import ParameterSource
 
 from sagedock import requests
-from sagedock.cli.context import open_session
-from sagedock.cli.listeners import show_on
+from sagedock.cli import interrupts
+from sagedock.cli.aws import is_aws, open_session
+from sagedock.cli.listeners import Show, show_on
 from sagedock.cli.planning import planning_session
 from sagedock.cli.printing import as_text
 from sagedock.cli.summary import summary_lines
-from sagedock.errors import JobFailedError, ResourceNotFoundError, ValidationError
+from sagedock.errors import ResourceNotFoundError, ValidationError
 from sagedock.launch.job import LaunchedJob
 from sagedock.local.records import Kind, Status
 
 if TYPE_CHECKING:
-    from sagedock.launch.session import Session
+    from sagedock.launch.place import Ended, Place
     from sagedock.launch.upload import Upload
 
 _MANNER = ("detach", "quiet", "dry_run", "as_json")
-Prepare = Callable[["Session"], tuple[requests.Request, list["Upload"]]]
-Ready = Callable[["Session", str], AbstractContextManager[None]]
+_WHERE = ("aws", "profile", "region", "bucket")
+Prepare = Callable[["Place"], tuple[requests.Request, list["Upload"]]]
+Ready = Callable[["Place", str], AbstractContextManager[None]]
 """What has to be there when the job of that name starts, made in its `with` block."""
 
 
@@ -42,6 +44,8 @@ class Launch:
 
     kind: Kind
     data: Path | None
+    options: Mapping[str, Any]
+    aws: bool
     detach: bool
     quiet: bool
     dry_run: bool
@@ -64,7 +68,7 @@ def launch(
     """Do with the job what the options of `options.job_options` ask for."""
     context = click.get_current_context()
     manner = {name: options[name] for name in _MANNER}
-    what = Launch(kind=kind, data=context.obj, **manner)
+    what = Launch(kind=kind, data=context.obj, options=options, aws=is_aws(options), **manner)
     if options["request"]:
         _refuse_beside_request(context)
         document = _read_request(what, options["request"])
@@ -78,70 +82,76 @@ def launch(
 
 
 def _plan(what: Launch, prepare: Prepare) -> None:
-    with planning_session(what.data) as session:
+    with plans_on(what.data, what.options) as session:
         request, _ = prepare(session)
     requests.validate(what.operation, request)
     click.echo(as_text(request))
 
 
+@contextmanager
+def plans_on(data: Path | None, options: Mapping[str, Any]) -> Iterator[Place]:
+    """A session that requests are only made in: on AWS any is, until a job is started."""
+    with open_session(data, aws=options) if options["aws"] else planning_session(data) as session:
+        yield session
+
+
 def _run(what: Launch, prepare: Prepare, ready: Ready) -> None:
-    show = show_on(sys.stderr if what.as_json else sys.stdout, quiet=what.quiet)
-    with open_session(what.data, show) as session:
+    show = show_on(sys.stderr if what.as_json or what.detach else sys.stdout, quiet=what.quiet)
+    with open_session(what.data, show, what.options) as session:
         request, uploads = prepare(session)
         requests.validate(what.operation, request)
         job = LaunchedJob(session, what.kind, request[what.name_member])
-        if what.detach:
-            with ready(session, job.name):
-                session.start(what.kind, request, uploads, wait=False)
-            _say_started(what, job)
-            return
         try:
-            with show:
-                with ready(session, job.name):
-                    session.start(what.kind, request, uploads, wait=True)
-                session.attend(what.kind, job.name, logs=True)
+            with show, ready(session, job.name):
+                session.start(what.kind, request, uploads, wait=not what.detach)
+            found = None if what.detach else _seen_through(session, job, show)
         except KeyboardInterrupt:
             _say_interrupted(what, session, job)
             raise
+        if found is None:
+            _say_started(what, session, job)
+            return
         _say_ended(what, session, job)
-        _refuse_unless_completed(session, job)
+        if found.status is not Status.COMPLETED:
+            raise job.failed(found)
+
+
+def _seen_through(session: Place, job: LaunchedJob, show: Show) -> Ended:
+    """Until it has ended. Raises KeyboardInterrupt where the user does not want to wait."""
+    while True:
+        try:
+            with show:
+                return job.attend()
+        except KeyboardInterrupt:
+            if not interrupts.goes_on(session, job):
+                raise
 
 
 # saying
 
 
-def _say_started(what: Launch, job: LaunchedJob) -> None:
+def _say_started(what: Launch, session: Place, job: LaunchedJob) -> None:
     click.echo(as_text(job.describe()) if what.as_json else job.name)
-    click.echo(f"Follow it: sagedock logs -f {job.name}", err=True)
+    click.echo(f"Follow it: {session.follow_command(job.name)}", err=True)
 
 
-def _say_ended(what: Launch, session: Session, job: LaunchedJob) -> None:
+def _say_ended(what: Launch, session: Place, job: LaunchedJob) -> None:
     if what.as_json:
         click.echo(as_text(job.describe()))
         return
-    record = session.sagemaker_client.job(job.kind, job.name)
-    click.echo("\n".join(("", *summary_lines(session, record))))
+    click.echo("\n".join(("", *summary_lines(session, job))))
 
 
-def _say_interrupted(what: Launch, session: Session, job: LaunchedJob) -> None:
+def _say_interrupted(what: Launch, session: Place, job: LaunchedJob) -> None:
+    if what.aws:
+        interrupts.say_left(session, job)
+        return
     try:
         _say_ended(what, session, job)
     except ResourceNotFoundError:
         click.echo(f"interrupted: {job.kind} job {job.name} was not started yet.", err=True)
     else:
         click.echo(f"interrupted: {job.kind} job {job.name} was stopped.", err=True)
-
-
-def _refuse_unless_completed(session: Session, job: LaunchedJob) -> None:
-    state = session.sagemaker_client.job(job.kind, job.name).state
-    hint = f"Its whole log: sagedock logs {job.name}"
-    word = f"{job.kind.capitalize()} job {job.name}"
-    if state.status is Status.FAILED:
-        raise JobFailedError(f"{word} failed: {state.failure_reason}", hint=hint)
-    if state.status is not Status.COMPLETED:
-        raise JobFailedError(
-            f"{word} did not complete: {state.transitions[-1].message}.", hint=hint
-        )
 
 
 # --request
@@ -152,7 +162,7 @@ def _refuse_beside_request(context: click.Context) -> None:
     given = [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in {*_MANNER, "request"}
+        if parameter.name not in {*_MANNER, *_WHERE, "request"}
         and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
     ]
     if given:
@@ -173,7 +183,7 @@ def _read_request(what: Launch, stream: Any) -> requests.Request:
     return document
 
 
-def _with_buckets(session: Session, request: requests.Request) -> requests.Request:
+def _with_buckets(session: Place, request: requests.Request) -> requests.Request:
     """Buckets that results go to are made if missing, as for a job described by options."""
     targets = [
         request.get(member, {}).get("S3OutputPath")

@@ -18,7 +18,7 @@ import click
 
 from sagedock.cli.lines import harmless, settled
 from sagedock.cli.printing import moment
-from sagedock.local.execution import Listener
+from sagedock.launch.listeners import Hearing
 
 if TYPE_CHECKING:
     from sagedock.engine.plan import LogLine
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
 _STOPPING = "Stopping"
 _AGAIN = "Ctrl-C again ends it at once"
+"""Of a job on this machine; on AWS it asks again."""
 _CLEAR = "\r\x1b[K"
 _FRAMES, _ASCII_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\"
 _TURN_SECONDS = 0.1
 
 
-class Show(Listener, AbstractContextManager["Show"], Protocol):
+class Show(Hearing, AbstractContextManager["Show"], Protocol):
     """A listener for the time of a `with` block."""
 
 
@@ -69,6 +70,13 @@ class PlainShow:
         if not self._quiet:
             self._write(settled(line.text))
 
+    def note(self, text: str) -> None:
+        """The line."""
+        self._write(text)
+
+    def doing(self, text: str) -> None:
+        """Nothing: lines can't move."""
+
     def _write(self, text: str) -> None:
         if self._gone:
             return
@@ -94,9 +102,11 @@ class TerminalShow(PlainShow):
         self._frames = _FRAMES if "utf" in (stream.encoding or "").lower() else _ASCII_FRAMES
         self._text, self._began = "Starting", time.monotonic()
         self._lock, self._over = threading.Lock(), threading.Event()
-        self._thread = threading.Thread(target=self._turn, name="sagedock-status", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        self._over.clear()
+        self._thread = threading.Thread(target=self._turn, name="sagedock-status", daemon=True)
         self._thread.start()
         return self
 
@@ -107,7 +117,8 @@ class TerminalShow(PlainShow):
         at: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
         self._put(_CLEAR)
 
     def status(self, job: Job) -> None:
@@ -118,6 +129,10 @@ class TerminalShow(PlainShow):
     def progress(self, text: str) -> None:
         """The moving line says this, too."""
         self._text = f"Transform - {text}"
+
+    def doing(self, text: str) -> None:
+        """As `progress`, in these words."""
+        self._text = text
 
     def _write(self, text: str) -> None:
         with self._lock:

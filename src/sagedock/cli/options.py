@@ -64,6 +64,36 @@ KIND = click.option(
     help="Only jobs of this kind.",
 )
 
+AWS_OPTIONS = (
+    click.option("--aws", "aws", is_flag=True, help="In your AWS account, not on this machine."),
+    click.option("--profile", metavar="NAME", help="With --aws: a profile of the AWS CLI's."),
+    click.option("--region", envvar="AWS_REGION", metavar="NAME",
+                 help="With --aws: the region.  [default: the profile's own]"),
+)  # fmt: skip
+
+BUCKET = click.option(
+    "--bucket", metavar="NAME",
+    help="With --aws: for inputs, code and results.  [default: sagemaker-REGION-ACCOUNT]",
+)  # fmt: skip
+
+_EXPERIMENT = (
+    click.option("--experiment", metavar="NAME", help="Experiment that the job belongs to."),
+    click.option("--trial", metavar="NAME", help="Its trial."),
+    click.option("--run-name", metavar="NAME", help="Its run."),
+    click.option("--display-name", metavar="NAME", help="The job's name in the experiment."),
+)
+_KEYS = (
+    click.option("--output-kms-key", metavar="KEY", help="Encrypts results, on AWS."),
+    click.option("--volume-kms-key", metavar="KEY", help="Encrypts the hosts' volumes, on AWS."),
+)
+NETWORK = (
+    click.option("--subnet", "subnets", multiple=True, metavar="ID",
+                 help="Subnet of your VPC, on AWS. Repeatable."),
+    click.option("--security-group", "security_groups", multiple=True, metavar="ID",
+                 help="Security group in it. Repeatable."),
+    click.option("--encrypt-traffic", is_flag=True, help="Encrypt what goes between hosts."),
+)  # fmt: skip
+
 _NAMED = (
     click.option("--name", "--job-name", "job_name", metavar="NAME",
                  help="Name of the job.  [default: from the image and the time]"),
@@ -98,10 +128,11 @@ _MANNER = (
 
 def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What training and processing jobs have in common, and how a job is launched."""
-    return with_options(TEMPLATE, *_NAMED, _MAX_RUN, *_MARKED, _ISOLATION, *_MANNER)(function)
+    many = (*_NAMED, _MAX_RUN, *_MARKED, _ISOLATION, *NETWORK, *_KEYS, *_EXPERIMENT)
+    return with_options(TEMPLATE, *many, *_MANNER, *AWS_OPTIONS, BUCKET)(function)
 
 
-TRANSFORM = (TEMPLATE, *_NAMED, *_MARKED, *_MANNER)
+TRANSFORM = (TEMPLATE, *_NAMED, *_MARKED, *_KEYS, *_EXPERIMENT, *_MANNER, *AWS_OPTIONS, BUCKET)
 """The same of transform jobs, which have no limit of time; isolation is the model's."""
 
 

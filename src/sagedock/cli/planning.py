@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sagedock.launch.session import Session, local_path
+from sagedock.launch.place import local_path
+from sagedock.launch.session import Session
 from sagedock.local.settings import LocalSettings
 from sagedock.store.database import FILE_NAME
 from sagedock.store.disk import DiskStore

@@ -11,8 +11,8 @@ from sagedock.cli.options import job_options, pairs
 from sagedock.contract.paths import ML
 
 if TYPE_CHECKING:
+    from sagedock.launch.place import Place
     from sagedock.launch.processing import ProcessingInput, ProcessingOutput
-    from sagedock.launch.session import Session
     from sagedock.launch.upload import Upload
     from sagedock.requests import Request
 
@@ -39,8 +39,8 @@ Example (everything after -- goes to the script):
 def process(**options: Any) -> None:
     """Run a script as a processing job.
 
-    Waits for its end and shows its log; Ctrl-C stops the job. Exits with 13 unless the job
-    completes.
+    Waits for its end and shows its log. Ctrl-C stops a job on this machine; with --aws it asks
+    first. Exits with 13 unless the job completes.
     """
     from sagedock.cli.job_parts import processing_input, processing_output
     from sagedock.cli.launching import launch
@@ -54,15 +54,16 @@ def process(**options: Any) -> None:
 
 
 def _prepare(
-    session: Session,
+    session: Place,
     options: dict[str, Any],
     inputs: list[ProcessingInput],
     outputs: list[ProcessingOutput],
 ) -> tuple[Request, list[Upload]]:
-    from sagedock.cli.job_parts import named
-    from sagedock.launch.processing import ScriptProcessor
+    from sagedock.cli.job_parts import experiment, named
+    from sagedock.launch.processing import NetworkConfig, ScriptProcessor
 
-    same = ("role", "instance_type", "instance_count", "base_job_name")
+    same = ("role", "instance_type", "instance_count", "base_job_name", "volume_kms_key",
+            "output_kms_key")  # fmt: skip
     processor = ScriptProcessor(
         options["image"],
         shlex.split(options["command"]),
@@ -70,8 +71,13 @@ def _prepare(
         max_runtime_in_seconds=options["max_run"],
         env=options["environment"],
         tags=named(options["tag"], "Key", "Value"),
-        enable_network_isolation=options["network_isolation"],
+        network_config=NetworkConfig(
+            options["network_isolation"],
+            options["security_groups"],
+            options["subnets"],
+            options["encrypt_traffic"],
+        ),
         **{name: options[name] for name in same},
     )
     code, arguments, name = options["code"], options["arguments"], options["job_name"]
-    return processor.prepare(code, inputs, outputs, arguments, name)
+    return processor.prepare(code, inputs, outputs, arguments, name, experiment(options))

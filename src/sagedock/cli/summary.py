@@ -1,58 +1,68 @@
-"""What became of a job, for people: a few lines from its record."""
+"""What became of a job, for people: a few lines from its description."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from sagedock.local.records import Kind
 from sagedock.store.uri import S3Uri
 
 if TYPE_CHECKING:
-    from sagedock.launch.session import Session
-    from sagedock.local.records import Job
+    from sagedock.launch.job import LaunchedJob
+    from sagedock.launch.place import Place
 
 _LABEL = 10
 
 
-def summary_lines(session: Session, job: Job) -> list[str]:
-    """Job, status, seconds, metrics, artifacts, remarks: one line each."""
+def summary_lines(session: Place, job: LaunchedJob) -> list[str]:
+    """Job, status, seconds, metrics, artifacts, cost, remarks: one line each."""
     return [f"{label:<{_LABEL}}{text}" for label, text in _facts(session, job)]
 
 
-def _facts(session: Session, job: Job) -> Iterator[tuple[str, str]]:
-    state = job.state
+def _facts(session: Place, job: LaunchedJob) -> Iterator[tuple[str, str]]:
+    answer = job.describe()
     yield "Job", f"{job.name} ({job.kind})"
-    yield "Status", str(state.status)
-    yield "Seconds", seconds_text(job)
-    for metric in state.metrics:
-        yield "Metric", f"{metric.name} = {metric.value:g}"
-    if state.model_artifacts:
-        yield "Model", session.shown(state.model_artifacts)
-    yield from _outputs(session, job)
-    if state.exit_message:
-        yield "Message", state.exit_message
-    for note in state.notes:
+    yield "Status", answer[f"{job.kind.capitalize()}JobStatus"]
+    yield "Seconds", seconds_text(job.timings())
+    for metric in answer.get("FinalMetricDataList", ()):
+        yield "Metric", f"{metric['MetricName']} = {metric['Value']:g}"
+    if _has_model(session, job.kind, answer):
+        yield "Model", session.shown(answer["ModelArtifacts"]["S3ModelArtifacts"])
+    yield from _outputs(session, job, answer)
+    if answer.get("ExitMessage"):
+        yield "Message", answer["ExitMessage"]
+    for text in session.expenses(job.kind, job.name):
+        yield "Cost", text
+    for note in job.notes():
         yield "Note", note
 
 
-def seconds_text(job: Job) -> str:
+def seconds_text(timings: Mapping[str, float]) -> str:
     """`12.4 (staging 0.1, container 12.1, packaging 0.2)`."""
-    timings = job.state.timings()
     parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in timings.items())
     return f"{sum(timings.values()):.1f} ({parts})"
 
 
-def _outputs(session: Session, job: Job) -> Iterator[tuple[str, str]]:
+def _has_model(session: Place, kind: Kind, answer: Mapping[str, Any]) -> bool:
+    """The description names the place of the model whether or not there is one."""
+    if kind is not Kind.TRAINING:
+        return False
+    done = answer["TrainingJobStatus"] == "Completed"
+    return done or session.has(answer["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def _outputs(
+    session: Place, job: LaunchedJob, answer: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     if job.kind is Kind.PROCESSING:
-        for item in job.request.get("ProcessingOutputConfig", {}).get("Outputs", ()):
-            yield "Output", f"{item['OutputName']}: {session.shown(item['S3Output']['S3Uri'])}"
+        for name, uri in job.output_uris().items():
+            yield "Output", f"{name}: {uri}"
         return
     if job.kind is Kind.TRANSFORM:
-        yield "Output", session.shown(job.request["TransformOutput"]["S3OutputPath"])
+        yield "Output", session.shown(answer["TransformOutput"]["S3OutputPath"])
         return
-    place = S3Uri.parse(job.request["OutputDataConfig"]["S3OutputPath"])
-    data = place.join(job.name, "output", "output.tar.gz")
-    for info in session.store.list(data):
-        if info.uri == data:
-            yield "Output", session.shown(str(data))
+    place = S3Uri.parse(answer["OutputDataConfig"]["S3OutputPath"])
+    data = str(place.join(job.name, "output", "output.tar.gz"))
+    if session.has(data):
+        yield "Output", session.shown(data)

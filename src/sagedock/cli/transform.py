@@ -12,7 +12,7 @@ from sagedock.cli.options import TRANSFORM, with_options
 
 if TYPE_CHECKING:
     from sagedock.launch.model import Model
-    from sagedock.launch.session import Session
+    from sagedock.launch.place import Place
     from sagedock.launch.upload import Upload
     from sagedock.requests import Request
 
@@ -67,8 +67,8 @@ Examples:
 def transform(**options: Any) -> None:
     """Send data through a model in batches.
 
-    Waits for the end and shows the container's log; Ctrl-C stops the job. Exits with 13 unless the
-    job completes.
+    Waits for the end and shows the container's log. Ctrl-C stops a job on this machine; with --aws
+    it asks first. Exits with 13 unless the job completes.
     """
     from sagedock.cli.launching import launch
     from sagedock.local.records import Kind
@@ -97,8 +97,8 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("Missing option '--input': the data to transform.")
 
 
-def _prepare(session: Session, options: dict[str, Any]) -> tuple[Request, list[Upload]]:
-    from sagedock.cli.job_parts import named
+def _prepare(session: Place, options: dict[str, Any]) -> tuple[Request, list[Upload]]:
+    from sagedock.cli.job_parts import experiment, named
     from sagedock.contract.names import base_name_of_image
     from sagedock.launch.transformer import Transformer
 
@@ -113,7 +113,8 @@ def _prepare(session: Session, options: dict[str, Any]) -> tuple[Request, list[U
         "InvocationsMaxRetries": options["invocation_retries"],
     }
     same = ("instance_count", "instance_type", "strategy", "assemble_with", "accept",
-            "max_concurrent_transforms", "max_payload")  # fmt: skip
+            "max_concurrent_transforms", "max_payload", "output_kms_key",
+            "volume_kms_key")  # fmt: skip
     transformer = Transformer(
         options["model_name"] or name,
         sagemaker_session=session,
@@ -127,13 +128,14 @@ def _prepare(session: Session, options: dict[str, Any]) -> tuple[Request, list[U
     request = transformer.prepare(
         options["source"],
         job_name=name,
+        experiment_config=experiment(options),
         model_client_config={key: value for key, value in client.items() if value is not None},
         **{key: options[key] for key in asked},
     )
     return request, []
 
 
-def _model(session: Session, options: dict[str, Any], name: str) -> Model:
+def _model(session: Place, options: dict[str, Any], name: str) -> Model:
     from sagedock.launch.model import Model
 
     return Model(

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sagedock.contract.names import name_from_base
-from sagedock.errors import ModelError, ResourceNotFoundError, StoreError, UsageError
-from sagedock.store.disk import DiskStore
+from sagedock.errors import ModelError, ResourceNotFoundError, UsageError
 from sagedock.store.uri import S3Uri
 
 if TYPE_CHECKING:
+    from sagedock.launch.place import Place
     from sagedock.launch.predictor import Predictor
-    from sagedock.launch.session import Session
 
 _LOOK_SECONDS = 0.1
 _KEEP_SECONDS = 2.0
@@ -63,7 +61,6 @@ class AsyncPredictor:
         self.predictor, self.name = predictor, name
         self.endpoint_name = predictor.endpoint_name
         self.sagemaker_session = predictor.sagemaker_session
-        self._store = predictor.sagemaker_session.store
 
     def predict(
         self,
@@ -105,8 +102,7 @@ class AsyncPredictor:
 
     def _upload(self, data: Any, path: str | None, content_type: str) -> str:
         place = S3Uri.parse(path) if path else self._own_place()
-        with self._store.writer(place) as stream:
-            stream.write(self.predictor.serialized(data, content_type))
+        self.sagemaker_session.put(place, self.predictor.serialized(data, content_type))
         return str(place)
 
     def _own_place(self) -> S3Uri:
@@ -128,7 +124,7 @@ class AsyncPredictor:
 
 
 def awaited(
-    session: Session,
+    session: Place,
     endpoint: str,
     output: str,
     failure: str | None,
@@ -140,10 +136,10 @@ def awaited(
     until = time.monotonic() + (waiter.delay * waiter.max_attempts if waiter else 0)
     next_look = 0.0
     while True:
-        found = _read(session.store, output)
+        found = session.read_if_there(output)
         if found is not None:
             return found
-        told = _read(session.store, failure) if failure else None
+        told = session.read_if_there(failure) if failure else None
         if told is not None:
             raise ModelError(told.decode("utf-8", "replace").strip(), body=told)
         if time.monotonic() >= until:
@@ -152,15 +148,6 @@ def awaited(
                 hint="Ask again later, or wait: get_result(WaiterConfig(…)).",
             )
         if time.monotonic() >= next_look:
-            with suppress(ResourceNotFoundError):  # deleted since
-                session.sagemaker_client.endpoint(endpoint)  # gives it an owner if it lost its own
+            session.keep(endpoint)
             next_look = time.monotonic() + _KEEP_SECONDS
         time.sleep(_LOOK_SECONDS)
-
-
-def _read(store: DiskStore, path: str) -> bytes | None:
-    try:
-        with store.open(S3Uri.parse(path)) as stream:
-            return stream.read()
-    except StoreError:
-        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagedock import requests
+from sagedock import cloud_requests, requests
 from sagedock.contract.hyperparameters import PROGRAM, decode, encode, user_hyperparameters
 from sagedock.contract.names import base_name_of_image
 from sagedock.errors import InputError, UsageError
@@ -15,8 +15,8 @@ from sagedock.launch import source
 from sagedock.launch.async_predictor import AsyncPredictor
 from sagedock.launch.job import LaunchedJob
 from sagedock.launch.model import Model
+from sagedock.launch.place import Place, place_of
 from sagedock.launch.predictor import Predictor
-from sagedock.launch.session import Session
 from sagedock.launch.transformer import Transformer
 from sagedock.launch.upload import Upload
 from sagedock.local.records import Kind, Status
@@ -37,13 +37,27 @@ class TrainingInput:
     s3_data_type: str = "S3Prefix"
     input_mode: str | None = None
 
+    def to_sdk_v2(self) -> Any:
+        """The TrainingInput of SDK v2. Raises UsageError for a local path."""
+        from sagedock.launch.sdk import v2
+
+        return v2.training_input(self)
+
+    def to_sdk_v3(self, channel_name: str = "training") -> Any:
+        """The Channel of SDK v3. Raises UsageError for a local path."""
+        from sagedock.launch.sdk import v3
+
+        return v3.training_input(self, channel_name)
+
 
 class Estimator:
     """Trains with any image. Names and meanings of the arguments are SDK v2's.
 
     `output_path` is an s3:// prefix, or a local folder; artifacts are below `<output_path>/<job>/`.
     `max_run` in seconds, `volume_size` in GB. With `entry_point` the image is told to run that
-    script (script mode), packed with `source_dir` and `dependencies`.
+    script (script mode), packed with `source_dir` and `dependencies`. Spot instances, checkpoints,
+    networks, keys, warm pools and retries are AWS's: jobs on this machine refuse them, or say that
+    they have no effect.
     """
 
     def __init__(
@@ -58,7 +72,7 @@ class Estimator:
         input_mode: str = "File",
         output_path: str | Path | None = None,
         base_job_name: str | None = None,
-        sagemaker_session: Session | None = None,
+        sagemaker_session: Place | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
         tags: Sequence[Mapping[str, str]] | None = None,
         entry_point: str | None = None,
@@ -72,13 +86,24 @@ class Estimator:
         container_entry_point: Sequence[str] | None = None,
         container_arguments: Sequence[str] | None = None,
         disable_output_compression: bool = False,
+        use_spot_instances: bool = False,
+        max_wait: int | None = None,
+        checkpoint_s3_uri: str | None = None,
+        checkpoint_local_path: str | None = None,
+        subnets: Sequence[str] | None = None,
+        security_group_ids: Sequence[str] | None = None,
+        encrypt_inter_container_traffic: bool = False,
+        output_kms_key: str | None = None,
+        volume_kms_key: str | None = None,
+        keep_alive_period_in_seconds: int | None = None,
+        max_retry_attempts: int | None = None,
     ) -> None:
         if source_dir and not entry_point:
             raise UsageError(
                 "source_dir is given without entry_point.",
                 hint="Name the script in it that is to be run: entry_point='train.py'.",
             )
-        self.sagemaker_session = sagemaker_session or Session()
+        self.sagemaker_session = place_of(sagemaker_session)
         self.image_uri, self.role = image_uri, role
         self.instance_count, self.instance_type = instance_count, instance_type
         self.volume_size, self.max_run, self.input_mode = volume_size, max_run, input_mode
@@ -93,6 +118,19 @@ class Estimator:
         self._isolation = enable_network_isolation
         self._compress = not disable_output_compression
         self._hyperparameters = dict(hyperparameters or {})
+        self._cloud: dict[str, Any] = {
+            "spot": use_spot_instances,
+            "max_wait": max_wait,
+            "checkpoint_uri": checkpoint_s3_uri,
+            "checkpoint_path": checkpoint_local_path,
+            "subnets": subnets or (),
+            "security_groups": security_group_ids or (),
+            "encrypt_traffic": encrypt_inter_container_traffic,
+            "output_key": output_kms_key,
+            "volume_key": volume_kms_key,
+            "keep_alive": keep_alive_period_in_seconds,
+            "attempts": max_retry_attempts,
+        }
         self.latest_training_job: LaunchedJob | None = None
 
     def set_hyperparameters(self, **values: Any) -> None:
@@ -113,16 +151,18 @@ class Estimator:
         wait: bool = True,
         logs: bool = True,
         job_name: str | None = None,
+        experiment_config: Mapping[str, str] | None = None,
     ) -> None:
         """Train. One input without a name is the channel `training`, as in SDK v2.
 
-        With `wait` the job is over when this returns: JobFailedError if it Failed, Ctrl-C stops
-        it. Without, a process of its own runs it, and `latest_training_job.wait()` waits.
+        With `wait` the job is over when this returns: JobFailedError if it Failed. Ctrl-C stops a
+        job on this machine; one on AWS goes on. Without `wait` it runs by itself, and
+        `latest_training_job.wait()` waits. `experiment_config` is SDK v2's: ExperimentName,
+        TrialName, TrialComponentDisplayName, RunName.
         """
-        request, uploads = self.prepare(inputs, job_name)
-        name = request["TrainingJobName"]
-        job = LaunchedJob(self.sagemaker_session, Kind.TRAINING, name)
-        self.sagemaker_session.start(Kind.TRAINING, request, uploads, wait=wait)
+        request, uploads = self.prepare(inputs, job_name, experiment_config)
+        session = self.sagemaker_session
+        job = LaunchedJob.start(session, Kind.TRAINING, request, uploads, wait=wait)
         self.latest_training_job = job
         if wait:
             job.wait(logs=logs)
@@ -131,6 +171,7 @@ class Estimator:
         self,
         inputs: str | Path | TrainingInput | Mapping[str, str | Path | TrainingInput] | None = None,
         job_name: str | None = None,
+        experiment_config: Mapping[str, str] | None = None,
     ) -> tuple[requests.Request, list[Upload]]:
         """The CreateTrainingJob request that `fit` would make, and what it would upload first."""
         session = self.sagemaker_session
@@ -157,6 +198,9 @@ class Estimator:
             tags=self.tags,
             network_isolation=self._isolation,
             compression="GZIP" if self._compress else "NONE",
+            more=cloud_requests.training(
+                max_run=self.max_run, experiment=experiment_config, **self._cloud
+            ),
         )
         return request, uploads
 
@@ -179,7 +223,7 @@ class Estimator:
             "sagemaker_submit_directory": place,
             "sagemaker_container_log_level": self.container_log_level,
             "sagemaker_job_name": name,
-            "sagemaker_region": self.sagemaker_session.settings.region,
+            "sagemaker_region": self.sagemaker_session.region,
         }
         return encode(values, script_mode=True)
 
@@ -188,8 +232,7 @@ class Estimator:
         session = self.sagemaker_session
         if self.code_location:
             return S3Uri.parse(session.output_uri(self.code_location))
-        uri = S3Uri.parse(output)
-        return S3Uri(session.default_bucket()) if session.store.as_folder(uri.bucket) else uri
+        return session.code_prefix(output)
 
     def _channel(self, name: str, value: str | Path | TrainingInput) -> requests.Request:
         data = value if isinstance(value, TrainingInput) else TrainingInput(value)
@@ -265,10 +308,22 @@ class Estimator:
             sagemaker_session=self.sagemaker_session,
         )
 
+    def to_sdk_v2(self, sagemaker_session: Any = None) -> Any:
+        """SDK v2's Estimator with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v2
+
+        return v2.estimator(self, sagemaker_session)
+
+    def to_sdk_v3(self, sagemaker_session: Any = None) -> Any:
+        """SDK v3's ModelTrainer with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v3
+
+        return v3.trainer(self, sagemaker_session)
+
     @classmethod
-    def attach(cls, training_job_name: str, sagemaker_session: Session | None = None) -> Estimator:
+    def attach(cls, training_job_name: str, sagemaker_session: Place | None = None) -> Estimator:
         """An Estimator of a job that exists: its settings, its model, and waiting for it."""
-        session = sagemaker_session or Session()
+        session = place_of(sagemaker_session)
         job = LaunchedJob(session, Kind.TRAINING, training_job_name)
         found = job.describe()
         estimator = cls(
@@ -277,7 +332,7 @@ class Estimator:
             instance_count=found["ResourceConfig"]["InstanceCount"],
             instance_type=found["ResourceConfig"]["InstanceType"],
             output_path=found["OutputDataConfig"]["S3OutputPath"],
-            hyperparameters=_callers(found["HyperParameters"]),
+            hyperparameters=_callers(found.get("HyperParameters", {})),
             sagemaker_session=session,
         )
         estimator.latest_training_job = job

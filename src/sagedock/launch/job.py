@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagedock.errors import JobFailedError
-from sagedock.launch.session import Session
-from sagedock.local.describe import describe
-from sagedock.local.records import Job, Kind, Status
+from sagedock.launch.place import Ended, Place
+from sagedock.launch.upload import Upload
+from sagedock.local.records import Kind, Status
+from sagedock.requests import Request
 
 
 class LaunchedJob:
-    """A training or processing job of `session`."""
+    """A training, processing or transform job of `session`."""
 
-    def __init__(self, session: Session, kind: Kind, name: str) -> None:
+    def __init__(self, session: Place, kind: Kind, name: str) -> None:
         self._session, self.kind, self.name = session, kind, name
 
     @classmethod
-    def find(cls, session: Session, name: str) -> LaunchedJob:
+    def find(cls, session: Place, name: str) -> LaunchedJob:
         """A job of any kind by name. Raises ResourceNotFoundError."""
-        return cls(session, session.sagemaker_client.find(name).kind, name)
+        return cls(session, session.kind_of(name), name)
+
+    @classmethod
+    def start(
+        cls,
+        session: Place,
+        kind: Kind,
+        request: Request,
+        uploads: Sequence[Upload] = (),
+        *,
+        wait: bool,
+    ) -> LaunchedJob:
+        """Start the job that `request` is. With `wait` the caller promises to wait for it. Raises
+        what the session's `start` raises."""
+        session.start(kind, request, uploads, wait=wait)
+        return cls(session, kind, request[f"{kind.capitalize()}JobName"])
 
     @property
     def job_name(self) -> str:
@@ -28,26 +44,30 @@ class LaunchedJob:
         return self.name
 
     def describe(self) -> dict[str, Any]:
-        """DescribeTrainingJob's or DescribeProcessingJob's answer."""
-        return describe(self._record())
+        """DescribeTrainingJob's answer, or DescribeProcessingJob's or DescribeTransformJob's."""
+        return self._session.describe(self.kind, self.name)
+
+    def attend(self, logs: bool = True) -> Ended:
+        """Wait for the end, whatever it is."""
+        return self._session.attend(self.kind, self.name, logs=logs)
 
     def wait(self, logs: bool = True) -> None:
         """Wait for the end. Raises JobFailedError with the job's FailureReason if it Failed."""
-        job = self._session.attend(self.kind, self.name, logs=logs)
-        if job.state.status is Status.FAILED:
-            raise JobFailedError(
-                f"{self.kind.capitalize()} job {self.name} failed: {job.state.failure_reason}",
-                hint=f"Its whole log: sagedock logs {self.name}",
-            )
+        found = self.attend(logs)
+        if found.status is Status.FAILED:
+            raise self.failed(found)
+
+    def failed(self, found: Ended) -> JobFailedError:
+        """The error for a job that did not complete."""
+        word = f"{self.kind.capitalize()} job {self.name}"
+        hint = f"Its whole log: {self._session.logs_command(self.name)}"
+        if found.status is Status.FAILED:
+            return JobFailedError(f"{word} failed: {found.failure}", hint=hint)
+        return JobFailedError(f"{word} did not complete: {found.message}.", hint=hint)
 
     def stop(self) -> None:
-        """StopTrainingJob or StopProcessingJob."""
-        client = self._session.sagemaker_client
-        {
-            Kind.TRAINING: lambda: client.stop_training_job(TrainingJobName=self.name),
-            Kind.PROCESSING: lambda: client.stop_processing_job(ProcessingJobName=self.name),
-            Kind.TRANSFORM: lambda: client.stop_transform_job(TransformJobName=self.name),
-        }[self.kind]()
+        """StopTrainingJob, or of what kind it is."""
+        self._session.stop(self.kind, self.name)
 
     def logs(self) -> list[str]:
         """The lines of the log so far."""
@@ -55,18 +75,15 @@ class LaunchedJob:
 
     def notes(self) -> tuple[str, ...]:
         """Remarks on the job that the service has no place for."""
-        return self._record().state.notes
+        return self._session.notes(self.kind, self.name)
 
     def timings(self) -> dict[str, float]:
         """Seconds spent on staging, in the container and on packaging."""
-        return self._record().state.timings()
+        return self._session.timings(self.kind, self.name)
 
     def output_uris(self) -> Mapping[str, str]:
         """Of a processing job: output name to URI, local folders as file://."""
-        outputs = self._record().request.get("ProcessingOutputConfig", {}).get("Outputs", ())
+        outputs = self.describe().get("ProcessingOutputConfig", {}).get("Outputs", ())
         return {
             item["OutputName"]: self._session.shown(item["S3Output"]["S3Uri"]) for item in outputs
         }
-
-    def _record(self) -> Job:
-        return self._session.sagemaker_client.job(self.kind, self.name)

@@ -1,12 +1,33 @@
-"""Shows a job's status and log as plain lines, as the SDKs do."""
+"""Shows a job's status and log as plain lines, as the SDKs do; what else listeners may hear."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 from sagedock.engine.plan import LogLine
+from sagedock.local.execution import Listener
 from sagedock.local.records import Job
+
+
+@runtime_checkable
+class Hearing(Listener, Protocol):
+    """A listener who is also told what goes on around a job: uploads, where it can be seen, what
+    it costs."""
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+
+    def doing(self, text: str) -> None:
+        """How far something is, a few times a second: worth a moving line only."""
+
+
+def notes_of(listener: Listener) -> tuple[Callable[[str], None], Callable[[str], None]]:
+    """The listener's `note` and `doing`; a listener without them is spared."""
+    if isinstance(listener, Hearing):
+        return listener.note, listener.doing
+    return (lambda text: None), (lambda text: None)
 
 
 class PlainListener:
@@ -24,3 +45,10 @@ class PlainListener:
     def log(self, line: LogLine) -> None:
         """A line as the container printed it."""
         print(line.text, file=self._stream, flush=True)
+
+    def note(self, text: str) -> None:
+        """The line."""
+        print(text, file=self._stream, flush=True)
+
+    def doing(self, text: str) -> None:
+        """Nothing: lines can't move."""

@@ -15,12 +15,13 @@ from sagedock.launch.inference_configs import (
     DataCaptureConfig,
     ServerlessInferenceConfig,
 )
-from sagedock.launch.predictor import Predictor, wait_until_in_service
-from sagedock.launch.session import Session
+from sagedock.launch.place import Place, place_of
+from sagedock.launch.predictor import Predictor
 from sagedock.launch.transformer import Transformer
 from sagedock.store.uri import SCHEME, S3Uri
 
-_BLOCK = 1 << 20
+Calls = list[tuple[str, dict[str, Any]]]
+"""Operations of the API and their requests, in their order."""
 
 
 class _Deployable:
@@ -30,13 +31,14 @@ class _Deployable:
         self,
         role: str | None,
         name: str | None,
-        sagemaker_session: Session | None,
+        sagemaker_session: Place | None,
         tags: Sequence[Mapping[str, str]] | None,
         isolated: bool,
+        vpc_config: Mapping[str, Sequence[str]] | None,
     ) -> None:
-        self.sagemaker_session = sagemaker_session or Session()
+        self.sagemaker_session = place_of(sagemaker_session)
         self.role, self.name, self.tags = role, name, tags or ()
-        self.enable_network_isolation = isolated
+        self.enable_network_isolation, self.vpc_config = isolated, vpc_config
         self._created = False
 
     def _containers(self) -> dict[str, Any]:
@@ -48,22 +50,72 @@ class _Deployable:
         raise NotImplementedError
 
     def create(self) -> str:
-        """CreateModel, once; the model's name. Raises what LocalSageMaker raises."""
-        session = self.sagemaker_session
-        name = session.job_name(self.name, self._base())
+        """CreateModel, once; the model's name. Raises what the session's `create_model` raises."""
+        name = self.sagemaker_session.job_name(self.name, self._base())
         if not self._created:
-            request = requests.model_request(
-                name=name,
-                containers=self._containers(),
-                role=session.role_arn(self.role),
-                isolated=self.enable_network_isolation,
-                tags=self.tags,
-            )
-            session.sagemaker_client.create_model(**request)
+            self.sagemaker_session.create_model(self.request(name))
             self.name, self._created = name, True
         return name
 
+    def request(self, name: str) -> requests.Request:
+        """The CreateModel request of this model under that name."""
+        return requests.model_request(
+            name=name,
+            containers=self._containers(),
+            role=self.sagemaker_session.role_arn(self.role),
+            isolated=self.enable_network_isolation,
+            tags=self.tags,
+            vpc=self.vpc_config,
+        )
+
     def deploy(
+        self,
+        initial_instance_count: int = 1,
+        instance_type: str | None = None,
+        *,
+        endpoint_name: str | None = None,
+        wait: bool = True,
+        async_inference_config: AsyncInferenceConfig | None = None,
+        update_endpoint: bool = False,
+        serverless_inference_config: ServerlessInferenceConfig | None = None,
+        data_capture_config: DataCaptureConfig | None = None,
+        volume_size: int | None = None,
+        model_data_download_timeout: int | None = None,
+        container_startup_health_check_timeout: int | None = None,
+        kms_key: str | None = None,
+        **settings: Any,
+    ) -> Predictor | AsyncPredictor:
+        """Keep this model ready at an endpoint; its Predictor, which other arguments go to (an
+        AsyncPredictor with an `async_inference_config`).
+
+        The endpoint goes on until it is deleted. `update_endpoint` puts the model in the place of
+        what the endpoint of that name serves now, without losing a request. With `wait` it is
+        InService when this returns: JobFailedError with its FailureReason if it is not. Raises
+        what the session's client raises.
+        """
+        session = self.sagemaker_session
+        calls = self.prepare(
+            initial_instance_count,
+            instance_type,
+            endpoint_name=endpoint_name,
+            serverless_inference_config=serverless_inference_config,
+            async_inference_config=async_inference_config,
+            data_capture_config=data_capture_config,
+            volume_size=volume_size,
+            model_data_download_timeout=model_data_download_timeout,
+            container_startup_health_check_timeout=container_startup_health_check_timeout,
+            update_endpoint=update_endpoint,
+            kms_key=kms_key,
+        )
+        for operation, request in calls:
+            self._carry_out(operation, request)
+        name = calls[-1][1]["EndpointName"]
+        if wait:
+            session.wait_until_in_service(name)
+        predictor = Predictor(name, session, **settings)
+        return AsyncPredictor(predictor) if async_inference_config else predictor
+
+    def prepare(
         self,
         initial_instance_count: int = 1,
         instance_type: str | None = None,
@@ -76,22 +128,18 @@ class _Deployable:
         model_data_download_timeout: int | None = None,
         container_startup_health_check_timeout: int | None = None,
         update_endpoint: bool = False,
-        wait: bool = True,
-        **settings: Any,
-    ) -> Predictor | AsyncPredictor:
-        """Keep this model ready at an endpoint; its Predictor, which other arguments go to (an
-        AsyncPredictor with an `async_inference_config`).
-
-        The endpoint goes on until it is deleted. `update_endpoint` puts the model in the place of
-        what the endpoint of that name serves now, without losing a request. With `wait` it is
-        InService when this returns: JobFailedError with its FailureReason if it is not. Raises
-        what LocalSageMaker raises.
-        """
+        kms_key: str | None = None,
+    ) -> Calls:
+        """What `deploy` would ask for with these arguments: CreateModel (unless that was done),
+        CreateEndpointConfig, CreateEndpoint or UpdateEndpoint."""
         session = self.sagemaker_session
         name = session.job_name(endpoint_name, self._base())
+        model = session.job_name(self.name, self._base())
         variant = requests.production_variant(
-            model_name=self.create(),
-            instance_type=session.instance_type(instance_type),
+            model_name=model,
+            instance_type=""
+            if serverless_inference_config
+            else session.instance_type(instance_type),
             instance_count=initial_instance_count,
             serverless=_request_of(serverless_inference_config),
             volume_gb=volume_size,
@@ -100,15 +148,27 @@ class _Deployable:
         )
         config = self._config(name, update_endpoint)
         request = {"EndpointConfigName": config, "ProductionVariants": [variant]}
+        request |= {"KmsKeyId": kms_key} if kms_key else {}
         request |= self._options(async_inference_config, data_capture_config)
-        session.sagemaker_client.create_endpoint_config(**request)
-        place = {"EndpointName": name, "EndpointConfigName": config}
-        client = session.sagemaker_client
-        _ = client.update_endpoint(**place) if update_endpoint else client.create_endpoint(**place)
-        if wait:
-            wait_until_in_service(session, name)
-        predictor = Predictor(name, session, **settings)
-        return AsyncPredictor(predictor) if async_inference_config else predictor
+        change = "UpdateEndpoint" if update_endpoint else "CreateEndpoint"
+        return [
+            *([] if self._created else [("CreateModel", self.request(model))]),
+            ("CreateEndpointConfig", request),
+            (change, {"EndpointName": name, "EndpointConfigName": config}),
+        ]
+
+    def _carry_out(self, operation: str, request: dict[str, Any]) -> None:
+        session = self.sagemaker_session
+        match operation:
+            case "CreateModel":
+                session.create_model(request)
+                self.name, self._created = request["ModelName"], True
+            case "CreateEndpointConfig":
+                session.sagemaker_client.create_endpoint_config(**request)
+            case "CreateEndpoint":
+                session.sagemaker_client.create_endpoint(**request)
+            case "UpdateEndpoint":
+                session.sagemaker_client.update_endpoint(**request)
 
     def _config(self, endpoint: str, update: bool) -> str:
         """An endpoint's configuration has its name; an update's cannot have it, too."""
@@ -117,7 +177,7 @@ class _Deployable:
     def _options(
         self, asynchronous: AsyncInferenceConfig | None, capture: DataCaptureConfig | None
     ) -> dict[str, Any]:
-        bucket = S3Uri(self.sagemaker_session.default_bucket())
+        bucket = S3Uri(self.sagemaker_session.planned_bucket())
         found = {}
         if asynchronous:
             default = str(bucket.join("async-endpoint-outputs"))
@@ -147,10 +207,11 @@ class Model(_Deployable):
         env: Mapping[str, str] | None = None,
         name: str | None = None,
         enable_network_isolation: bool = False,
-        sagemaker_session: Session | None = None,
+        sagemaker_session: Place | None = None,
         tags: Sequence[Mapping[str, str]] | None = None,
+        vpc_config: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(role, name, sagemaker_session, tags, enable_network_isolation)
+        super().__init__(role, name, sagemaker_session, tags, enable_network_isolation, vpc_config)
         self.image_uri, self.model_data = image_uri, model_data
         self.env = dict(env or {})
 
@@ -165,6 +226,18 @@ class Model(_Deployable):
 
     def _base(self) -> str:
         return base_name_of_image(self.image_uri)
+
+    def to_sdk_v2(self, sagemaker_session: Any = None) -> Any:
+        """SDK v2's Model with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v2
+
+        return v2.model(self, sagemaker_session)
+
+    def to_sdk_v3(self, sagemaker_session: Any = None) -> Any:
+        """SDK v3's ModelBuilder with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v3
+
+        return v3.model(self, sagemaker_session)
 
     def transformer(
         self, instance_count: int = 1, instance_type: str | None = None, **settings: Any
@@ -189,12 +262,19 @@ class PipelineModel(_Deployable):
         name: str | None = None,
         *,
         enable_network_isolation: bool = False,
-        sagemaker_session: Session | None = None,
+        sagemaker_session: Place | None = None,
         tags: Sequence[Mapping[str, str]] | None = None,
+        vpc_config: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         session = sagemaker_session or models[0].sagemaker_session
-        super().__init__(role, name, session, tags, enable_network_isolation)
+        super().__init__(role, name, session, tags, enable_network_isolation, vpc_config)
         self.models = list(models)
+
+    def to_sdk_v2(self, sagemaker_session: Any = None) -> Any:
+        """SDK v2's PipelineModel with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v2
+
+        return v2.pipeline_model(self, sagemaker_session)
 
     def pipeline_container_def(self) -> list[dict[str, Any]]:
         """The containers of a CreateModel request, in their order."""
@@ -220,10 +300,11 @@ class MultiDataModel(_Deployable):
         *,
         env: Mapping[str, str] | None = None,
         enable_network_isolation: bool = False,
-        sagemaker_session: Session | None = None,
+        sagemaker_session: Place | None = None,
         tags: Sequence[Mapping[str, str]] | None = None,
+        vpc_config: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        super().__init__(role, name, sagemaker_session, tags, enable_network_isolation)
+        super().__init__(role, name, sagemaker_session, tags, enable_network_isolation, vpc_config)
         self.model_data_prefix, self.image_uri = model_data_prefix, image_uri
         self.env = dict(env or {})
 
@@ -235,26 +316,26 @@ class MultiDataModel(_Deployable):
     def _base(self) -> str:
         return base_name_of_image(self.image_uri)
 
+    def to_sdk_v2(self, sagemaker_session: Any = None) -> Any:
+        """SDK v2's MultiDataModel with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v2
+
+        return v2.multi_data_model(self, sagemaker_session)
+
     def add_model(self, model_data_source: str | Path, model_data_path: str | None = None) -> str:
         """Put a model.tar.gz below the prefix, as `model_data_path` (default: its own name); its
         URI. Raises InputError where there is none, StoreError for an unknown bucket."""
-        session = self.sagemaker_session
-        source = S3Uri.parse(session.input_uri(model_data_source))
-        name = model_data_path or source.key.rpartition("/")[2]
+        text = str(model_data_source)
+        name = model_data_path or text.rstrip("/").rpartition("/")[2]
         target = S3Uri.parse(self.model_data_prefix).join(name)
-        session.store.create_bucket(target.bucket)
-        with session.store.open(source) as data, session.store.writer(target) as out:
-            while block := data.read(_BLOCK):
-                out.write(block)
+        self.sagemaker_session.copy(model_data_source, target)
         return str(target)
 
     def list_models(self) -> list[str]:
         """The artifacts there are: what `target_model` may be."""
         prefix = S3Uri.parse(self.model_data_prefix.rstrip("/") + "/")
-        found = self.sagemaker_session.store.list(prefix)
-        return [
-            str(info.uri).removeprefix(f"{SCHEME}{prefix.bucket}/{prefix.key}") for info in found
-        ]
+        found = self.sagemaker_session.list_uris(prefix)
+        return [uri.removeprefix(f"{SCHEME}{prefix.bucket}/{prefix.key}") for uri in found]
 
 
 def _request_of(config: ServerlessInferenceConfig | None) -> dict[str, Any] | None:

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from sagedock.errors import JobFailedError, ModelError, UsageError
+from sagedock.errors import ModelError, UsageError
 from sagedock.launch.async_predictor import AsyncInferenceResponse, AsyncPredictor, WaiterConfig
 from sagedock.launch.deserializers import Deserializer
 from sagedock.launch.iterators import ByteIterator
+from sagedock.launch.place import Place, place_of
 from sagedock.launch.serializers import Serializer
-from sagedock.launch.session import Session
-from sagedock.local.hosting.calls.runtime import LocalRuntime
-from sagedock.local.hosting.values import EndpointStatus
 
 __all__ = [
     "AsyncInferenceResponse", "AsyncPredictor", "Predictor", "WaiterConfig", "deserialize",
-    "serialize", "wait_until_in_service",
+    "serialize",
 ]  # fmt: skip
 
 CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
-_POLL_SECONDS = 0.05
-_ON_THE_WAY = frozenset(
-    {EndpointStatus.CREATING, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK}
-)
 _SHOWN = 200
 
 
@@ -39,18 +32,18 @@ class Predictor:
     def __init__(
         self,
         endpoint_name: str,
-        sagemaker_session: Session | None = None,
+        sagemaker_session: Place | None = None,
         serializer: Serializer | None = None,
         deserializer: Deserializer | None = None,
         *,
         content_type: str | None = None,
         accept: str | None = None,
     ) -> None:
-        self.sagemaker_session = sagemaker_session or Session()
+        self.sagemaker_session = place_of(sagemaker_session)
         self.endpoint_name = endpoint_name
         self.serializer, self.deserializer = serializer, deserializer
         self._content_type, self._accept = content_type, accept
-        self.runtime = LocalRuntime(self.sagemaker_session.settings)
+        self.runtime = self.sagemaker_session.runtime()
 
     @property
     def content_type(self) -> str:
@@ -144,8 +137,7 @@ class Predictor:
         client = self.sagemaker_session.sagemaker_client
         config = client.describe_endpoint(EndpointName=self.endpoint_name)["EndpointConfigName"]
         client.delete_endpoint(EndpointName=self.endpoint_name)
-        while any(item.name == self.endpoint_name for item in client.endpoints()):
-            time.sleep(_POLL_SECONDS)
+        self.sagemaker_session.wait_until_gone(self.endpoint_name)
         if delete_endpoint_config:
             client.delete_endpoint_config(EndpointConfigName=config)
 
@@ -161,24 +153,6 @@ class Predictor:
     def close(self) -> None:
         """Let go of connections; the endpoint goes on."""
         self.runtime.close()
-
-
-def wait_until_in_service(session: Session, name: str) -> None:
-    """Until an endpoint is InService. Raises JobFailedError with its FailureReason, also where an
-    update was rolled back."""
-    client = session.sagemaker_client
-    while (endpoint := client.endpoint(name)).status in _ON_THE_WAY:
-        time.sleep(_POLL_SECONDS)
-    if endpoint.status is EndpointStatus.IN_SERVICE and not endpoint.failure:
-        return
-    gone = "it is being deleted." if endpoint.status is EndpointStatus.DELETING else ""
-    kept = endpoint.status is EndpointStatus.IN_SERVICE
-    raise JobFailedError(
-        f"Endpoint {name} is {endpoint.status}: {endpoint.failure or gone}",
-        hint="It serves what it served before."
-        if kept
-        else f"Delete it when you have seen enough: sagedock delete-endpoint {name}",
-    )
 
 
 def serialize(data: Any, content_type: str) -> bytes:

@@ -1,21 +1,30 @@
-"""What launching has in common: a client, a store, a default bucket, local paths in requests."""
+"""Launching on this machine: a client, a store, a default bucket, local paths in requests."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from datetime import UTC, datetime
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import unquote, urlparse
 
-from sagedock.contract.names import name_from_base
-from sagedock.errors import InputError, OutputError, StoreError, UsageError
+from sagedock.errors import (
+    InputError,
+    JobFailedError,
+    OutputError,
+    ResourceNotFoundError,
+    StoreError,
+)
 from sagedock.launch.listeners import PlainListener
+from sagedock.launch.place import FILE, Ended, Place, local_path
 from sagedock.launch.upload import Upload
 from sagedock.local.client import LocalSageMaker
 from sagedock.local.execution import Listener
-from sagedock.local.records import Job, Kind
+from sagedock.local.hosting.calls.runtime import LocalRuntime
+from sagedock.local.hosting.values import EndpointStatus
+from sagedock.local.records import Kind
 from sagedock.local.settings import LocalSettings
 from sagedock.requests import Request, validate
 from sagedock.store.disk import DiskStore
@@ -24,10 +33,14 @@ from sagedock.store.uri import SCHEME, S3Uri
 DEFAULT_BUCKET = "sagedock-local"
 DEFAULT_INSTANCE = "ml.m5.large"
 _LOCAL_WORDS = frozenset({"local", "local_gpu"})
-_FILE = "file://"
+_POLL_SECONDS = 0.05
+_BLOCK = 1 << 20
+_ON_THE_WAY = frozenset(
+    {EndpointStatus.CREATING, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK}
+)
 
 
-class Session:
+class Session(Place):
     """Where jobs go and where their data lies: this machine, no AWS account.
 
     `data` is the folder for objects and jobs (default: SAGEDOCK_DATA, else the user's data
@@ -46,13 +59,18 @@ class Session:
     ) -> None:
         folder = Path(data).expanduser().absolute() if data else None
         self.settings = settings or LocalSettings.from_environment(data=folder)
-        self.sagemaker_client = LocalSageMaker(self.settings)
+        self.sagemaker_client: LocalSageMaker = LocalSageMaker(self.settings)
         self._attending = LocalSageMaker(self.settings, attended=True)
         self._default_bucket = default_bucket
         self._listener = listener
         self._stream = stream
 
     # names and places
+
+    @property
+    def region(self) -> str:
+        """The settings' own: it stands in ARNs."""
+        return self.settings.region
 
     @property
     def store(self) -> DiskStore:
@@ -64,18 +82,13 @@ class Session:
         self.store.create_bucket(self._default_bucket)
         return self._default_bucket
 
-    def job_name(self, given: str | None, base: str) -> str:
-        """`given`, or a name with the time in it."""
-        return given or name_from_base(base, datetime.now(UTC))
-
     def role_arn(self, role: str | None) -> str:
         """A role as ARN: a plain name is one of this account's, none is a stand-in."""
         if role and role.startswith("arn:"):
             return role
         return f"arn:aws:iam::{self.settings.account}:role/{role or 'SageMakerLocalRole'}"
 
-    @staticmethod
-    def instance_type(given: str | None) -> str:
+    def instance_type(self, given: str | None) -> str:
         """The instance type for a request; `local`, the SDKs' word, is none of SageMaker's."""
         return DEFAULT_INSTANCE if given is None or given in _LOCAL_WORDS else given
 
@@ -120,11 +133,16 @@ class Session:
             ) from error
         return str(self.store.folder_bucket(path))
 
+    def code_prefix(self, output: str) -> S3Uri:
+        """Beside the results; never in a local output folder."""
+        uri = S3Uri.parse(output)
+        return S3Uri(self.default_bucket()) if self.store.as_folder(uri.bucket) else uri
+
     def shown(self, uri: str) -> str:
         """A URI as the caller knows it: one of a local folder is a file:// URI again."""
         parsed = S3Uri.parse(uri)
         behind = self.store.as_folder(parsed.bucket)
-        return f"{_FILE}{behind.folder / parsed.key}" if behind else uri
+        return f"{FILE}{behind.folder / parsed.key}" if behind else uri
 
     # data
 
@@ -165,12 +183,44 @@ class Session:
 
     def read(self, uri: str) -> bytes:
         """One object's bytes."""
-        with self.store.open(S3Uri.parse(_as_s3(self, uri))) as stream:
+        place = uri if uri.startswith(SCHEME) else self.input_uri(uri)
+        with self.store.open(S3Uri.parse(place)) as stream:
             return stream.read()
+
+    def read_if_there(self, uri: str) -> bytes | None:
+        """One object's bytes, None where there is none."""
+        try:
+            return self.read(uri)
+        except StoreError:
+            return None
+
+    def has(self, uri: str) -> bool:
+        """Whether an object has that URI, or begins with it."""
+        try:
+            return any(True for _ in self.store.list(S3Uri.parse(uri)))
+        except StoreError:
+            return False
+
+    def put(self, uri: S3Uri, data: bytes) -> None:
+        """One object, whole or not at all. Raises StoreError for an unknown bucket."""
+        with self.store.writer(uri) as stream:
+            stream.write(data)
+
+    def copy(self, source: str | Path, target: S3Uri) -> None:
+        """A local file or an object, as the object `target`; its bucket is made if missing."""
+        place = S3Uri.parse(self.input_uri(source))
+        self.store.create_bucket(target.bucket)
+        with self.store.open(place) as data, self.store.writer(target) as out:
+            while block := data.read(_BLOCK):
+                out.write(block)
+
+    def list_uris(self, prefix: S3Uri) -> list[str]:
+        """The objects below a prefix."""
+        return [str(info.uri) for info in self.store.list(prefix)]
 
     # jobs
 
-    def start(self, kind: Kind, request: Request, uploads: list[Upload], *, wait: bool) -> None:
+    def start(self, kind: Kind, request: Request, uploads: Sequence[Upload], *, wait: bool) -> None:
         """Validate, upload what the job needs, create it.
 
         With `wait` the caller promises to `attend` the job, which then runs in this process.
@@ -189,9 +239,16 @@ class Session:
         }[kind]
         create(**request)
 
-    def attend(self, kind: Kind, name: str, *, logs: bool) -> Job:
-        """Wait for a job, its log and status going to this session's listener if `logs`."""
-        return self._attending.attend(kind, name, self.listener() if logs else None)
+    def attend(self, kind: Kind, name: str, *, logs: bool) -> Ended:
+        """Wait for a job, its log and status going to this session's listener if `logs`. Ctrl-C
+        stops the job."""
+        state = self._attending.attend(kind, name, self.listener() if logs else None).state
+        last = state.transitions[-1].message if state.transitions else ""
+        return Ended(status=state.status, failure=state.failure_reason, message=last)
+
+    def kind_of(self, name: str) -> Kind:
+        """The kind of the job of that name. Raises ResourceNotFoundError."""
+        return self.sagemaker_client.find(name).kind
 
     def listener(self) -> Listener:
         """Who is told of jobs that are waited for."""
@@ -202,29 +259,54 @@ class Session:
         client = self.sagemaker_client
         return [line.text for line in client.logs(client.find(job_name))]
 
-    def timings(self, job_name: str) -> dict[str, float]:
+    def notes(self, kind: Kind, name: str) -> tuple[str, ...]:
+        """Remarks on a job that the service has no member for."""
+        return self.sagemaker_client.job(kind, name).state.notes
+
+    def timings(self, kind: Kind, name: str) -> dict[str, float]:
         """Seconds that a job spent on staging, in the container and on packaging."""
-        return self.sagemaker_client.find(job_name).state.timings()
+        return self.sagemaker_client.job(kind, name).state.timings()
+
+    # models and endpoints
+
+    def create_model(self, request: Request) -> None:
+        """CreateModel. Raises what LocalSageMaker raises."""
+        self.sagemaker_client.create_model(**request)
+
+    def wait_until_in_service(self, name: str) -> None:
+        """Until an endpoint is InService. Raises JobFailedError with its FailureReason, also where
+        an update was rolled back."""
+        while (endpoint := self.sagemaker_client.endpoint(name)).status in _ON_THE_WAY:
+            time.sleep(_POLL_SECONDS)
+        if endpoint.status is EndpointStatus.IN_SERVICE and not endpoint.failure:
+            return
+        gone = "it is being deleted." if endpoint.status is EndpointStatus.DELETING else ""
+        kept = endpoint.status is EndpointStatus.IN_SERVICE
+        raise JobFailedError(
+            f"Endpoint {name} is {endpoint.status}: {endpoint.failure or gone}",
+            hint="It serves what it served before."
+            if kept
+            else f"Delete it when you have seen enough: sagedock delete-endpoint {name}",
+        )
+
+    def wait_until_gone(self, name: str) -> None:
+        """Until an endpoint that is being deleted is gone."""
+        while any(item.name == name for item in self.sagemaker_client.endpoints()):
+            time.sleep(_POLL_SECONDS)
+
+    def keep(self, name: str) -> None:
+        """Give an endpoint an owner if it lost its own."""
+        with suppress(ResourceNotFoundError):  # deleted since
+            self.sagemaker_client.endpoint(name)
+
+    def runtime(self) -> LocalRuntime:
+        """Calls endpoints."""
+        return LocalRuntime(self.settings)
 
     def close(self) -> None:
         """Let go of engine and database."""
         self.sagemaker_client.close()
         self._attending.close()
-
-
-def local_path(text: str) -> Path:
-    """A plain path or file:// URI as an absolute path. Raises UsageError for another scheme."""
-    if text.startswith(_FILE):
-        text = unquote(urlparse(text).path)
-    elif "://" in text:
-        raise UsageError(
-            f"{text!r} can't be used here: expected a path, file://<path> or s3://<bucket>/<key>."
-        )
-    return Path(text).expanduser().absolute()
-
-
-def _as_s3(session: Session, uri: str) -> str:
-    return uri if uri.startswith(SCHEME) else session.input_uri(uri)
 
 
 def _files(source: Path) -> list[Path]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from sagedock import requests
+from sagedock import cloud_requests, requests
 from sagedock.errors import UsageError
 from sagedock.launch.job import LaunchedJob
-from sagedock.launch.session import Session
+from sagedock.launch.place import Place, place_of
 from sagedock.local.records import Kind
 from sagedock.local.transform.processing import check_paths
 from sagedock.store.uri import S3Uri
@@ -36,9 +37,11 @@ class Transformer:
         tags: Sequence[Mapping[str, str]] | None = None,
         env: Mapping[str, str] | None = None,
         base_transform_job_name: str | None = None,
-        sagemaker_session: Session | None = None,
+        sagemaker_session: Place | None = None,
+        output_kms_key: str | None = None,
+        volume_kms_key: str | None = None,
     ) -> None:
-        self.sagemaker_session = sagemaker_session or Session()
+        self.sagemaker_session = place_of(sagemaker_session)
         self.model_name = model_name
         self.instance_count, self.instance_type = instance_count, instance_type
         self.strategy, self.assemble_with, self.accept = strategy, assemble_with, accept
@@ -46,6 +49,7 @@ class Transformer:
         self.max_concurrent_transforms, self.max_payload = max_concurrent_transforms, max_payload
         self.tags, self.env = tags or (), dict(env or {})
         self.base_transform_job_name = base_transform_job_name
+        self.output_kms_key, self.volume_kms_key = output_kms_key, volume_kms_key
         self.latest_transform_job: LaunchedJob | None = None
 
     def transform(
@@ -59,6 +63,7 @@ class Transformer:
         input_filter: str | None = None,
         output_filter: str | None = None,
         join_source: str | None = None,
+        experiment_config: Mapping[str, str] | None = None,
         *,
         wait: bool = True,
         logs: bool = True,
@@ -68,16 +73,15 @@ class Transformer:
         `output_path`. Filters are JSONPaths of each record; `join_source` "Input" puts records
         and answers together (E14, E15).
 
-        With `wait` the job is over when this returns: JobFailedError if it Failed, Ctrl-C stops
-        it. Without, a process of its own runs it.
+        With `wait` the job is over when this returns: JobFailedError if it Failed. Ctrl-C stops a
+        job on this machine; one on AWS goes on. Without `wait` it runs by itself.
         """
         request = self.prepare(
             data, data_type, content_type, compression_type, split_type, job_name, input_filter,
-            output_filter, join_source, model_client_config=model_client_config,
+            output_filter, join_source, experiment_config,
+            model_client_config=model_client_config,
         )  # fmt: skip
-        session, name = self.sagemaker_session, request["TransformJobName"]
-        job = LaunchedJob(session, Kind.TRANSFORM, name)
-        session.start(Kind.TRANSFORM, request, [], wait=wait)
+        job = LaunchedJob.start(self.sagemaker_session, Kind.TRANSFORM, request, wait=wait)
         self.latest_transform_job = job
         if wait:
             job.wait(logs=logs)
@@ -93,6 +97,7 @@ class Transformer:
         input_filter: str | None = None,
         output_filter: str | None = None,
         join_source: str | None = None,
+        experiment_config: Mapping[str, str] | None = None,
         *,
         model_client_config: Mapping[str, int] | None = None,
     ) -> requests.Request:
@@ -124,6 +129,11 @@ class Transformer:
                 "JoinSource": join_source,
             },
             tags=self.tags,
+            more=cloud_requests.transform(
+                output_key=self.output_kms_key,
+                volume_key=self.volume_kms_key,
+                experiment=experiment_config,
+            ),
         )
         check_paths(request)
         return request
@@ -144,6 +154,18 @@ class Transformer:
         """DeleteModel; its artifact and this object's jobs stay."""
         self.sagemaker_session.sagemaker_client.delete_model(ModelName=self.model_name)
 
+    def to_sdk_v2(self, sagemaker_session: Any = None) -> Any:
+        """SDK v2's Transformer with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v2
+
+        return v2.transformer(self, sagemaker_session)
+
+    def to_sdk_v3(self, sagemaker_session: Any = None) -> Any:
+        """SDK v3's Transformer with these settings. Raises UsageError for one it can't take."""
+        from sagedock.launch.sdk import v3
+
+        return v3.transformer(self, sagemaker_session)
+
     def _latest(self) -> LaunchedJob:
         if self.latest_transform_job is None:
             raise UsageError("There is no job yet.", hint="Transform first: transform(…).")
@@ -152,7 +174,7 @@ class Transformer:
     def _output_uri(self, job_name: str) -> str:
         session = self.sagemaker_session
         if self.output_path is None:
-            return str(S3Uri(session.default_bucket(), job_name))
+            return str(S3Uri(session.planned_bucket(), job_name))
         return session.output_uri(self.output_path)
 
     @property

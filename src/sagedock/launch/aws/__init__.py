@@ -1,0 +1,1 @@
+"""The caller's account of AWS as a place to launch in."""

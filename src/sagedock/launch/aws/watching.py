@@ -1,0 +1,158 @@
+"""Watches a job on AWS to its end: its status as it changes, its log with the tail intact.
+
+Watching changes nothing. What passes by itself (throttling, a connection that broke off) is waited
+out; who stops watching can go on later where the watching stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from sagedock.aws.calls import is_expired, may_pass
+from sagedock.aws.logs import Event, LogReader
+from sagedock.engine.plan import LogLine
+from sagedock.errors import AwsError, SagedockError
+from sagedock.launch.aws.seen import ENDED, ended, hosts, seen
+from sagedock.launch.listeners import notes_of
+from sagedock.launch.place import Ended
+from sagedock.local.execution import Listener
+from sagedock.local.records import Job, Kind
+
+GROUPS = {
+    Kind.TRAINING: "/aws/sagemaker/TrainingJobs",
+    Kind.PROCESSING: "/aws/sagemaker/ProcessingJobs",
+    Kind.TRANSFORM: "/aws/sagemaker/TransformJobs",
+}
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Seconds: between two looks at first and at most; how long a log has to be silent after the
+    job's end until it is believed to be whole (CloudWatch takes events in late); how long trouble
+    that may pass is put up with."""
+
+    first: float = 1.0
+    most: float = 5.0
+    silence: float = 8.0
+    trouble: float = 300.0
+
+
+class Watch:
+    """One job that is watched. `describe` is its DescribeTrainingJob; `log` None leaves the log
+    out; `price` says of a description what the job has cost so far."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        describe: Callable[[], Mapping[str, Any]],
+        log: LogReader | None,
+        pace: Pace,
+        price: Callable[[Mapping[str, Any]], str] = lambda answer: "",
+    ) -> None:
+        self._kind, self._describe, self._pace = kind, describe, pace
+        self._log, self._price = log, price
+        self._told, self._hosts = 0, 1
+        self._job: Job | None = None
+        self._trouble: float | None = None
+
+    def run(self, listener: Listener | None) -> Ended:
+        """Until the job has ended. Raises AwsError where watching can't go on; the job does."""
+        pause = self._pace.first
+        while True:
+            job = self._look()
+            if job and listener:
+                self._tell(job, listener)
+            self._show(listener)
+            if job and job.state.status in ENDED:
+                self._show_tail(listener)
+                return ended(job)
+            time.sleep(pause)
+            pause = min(pause * 1.2, self._pace.most)
+
+    # status
+
+    def _look(self) -> Job | None:
+        answer = self._through(self._describe)
+        if answer is not None:
+            self._job = seen(self._kind, answer, self._job)
+            self._hosts = hosts(self._kind, answer)
+        return self._job
+
+    def _tell(self, job: Job, listener: Listener) -> None:
+        """Each secondary status once. A last one that changes its message is told again."""
+        transitions = job.state.transitions
+        for count in range(self._told, len(transitions)):
+            state = replace(job.state, transitions=transitions[: count + 1])
+            listener.status(replace(job, state=state))
+        self._told = len(transitions)
+        price = self._price(job.request)
+        if price and transitions:
+            notes_of(listener)[1](f"{transitions[-1].status} - {job.name}, {price}")
+
+    # log
+
+    def _show(self, listener: Listener | None) -> int:
+        """Tell of new lines; how many there were."""
+        if self._log is None or listener is None:
+            return 0
+        return self._print(self._read(self._log.read, listener), listener)
+
+    def _show_tail(self, listener: Listener | None) -> None:
+        """What comes after the end: until nothing has come for a while, and once what came late."""
+        if self._log is None or listener is None:
+            return
+        silent = time.monotonic() + self._pace.silence
+        while time.monotonic() < silent:
+            time.sleep(min(self._pace.first, self._pace.silence))
+            if self._show(listener):
+                silent = time.monotonic() + self._pace.silence
+        if self._log is not None:
+            self._print(self._read(self._log.late, listener), listener)
+
+    def _read(self, reading: Callable[[], list[Event]], listener: Listener) -> list[Event]:
+        try:
+            return self._through(reading) or []
+        except SagedockError as error:
+            if is_expired(error):
+                raise
+            self._log = None  # the job is worth watching without it
+            note, _ = notes_of(listener)
+            note(f"The log can't be read: {error.message}")
+            return []
+
+    def _print(self, events: list[Event], listener: Listener) -> int:
+        for event in events:
+            listener.log(LogLine(stamp=event.stamp, text=f"{self._word(event)}{event.text}"))
+        return len(events)
+
+    def _word(self, event: Event) -> str:
+        """Of several hosts each line says whose it is."""
+        if self._hosts < 2:
+            return ""
+        return f"[{host_of(event.stream)}] "
+
+    # trouble
+
+    def _through(self, ask: Callable[[], _Found]) -> _Found | None:
+        """What `ask` answers; None where trouble is in the way that may pass."""
+        try:
+            found = ask()
+        except AwsError as error:
+            now = time.monotonic()
+            self._trouble = self._trouble or now
+            if not may_pass(error) or now - self._trouble > self._pace.trouble:
+                raise
+            return None
+        self._trouble = None
+        return found
+
+
+def host_of(stream: str) -> str:
+    """A stream's host: `churn/algo-1-1700000000` is algo-1's, a transform job's is an instance."""
+    name = stream.partition("/")[2] or stream
+    parts = name.split("-")
+    return "-".join(parts[:2]) if parts[0] in {"algo", "i"} else name
