@@ -3,7 +3,8 @@
 make test-sdk        or        pytest --docker tests/sdk
 
 The programs are written as a user writes them, with no word of this project in them, and run in
-environments of their own (docker/ensure-sdks.sh), where this project is not installed.
+environments of their own (docker/ensure-sdks.sh), where this project is not installed. Those of
+interop/ are the other way round: they import this project, whose objects become the SDKs'.
 """
 
 import os
@@ -21,6 +22,7 @@ from sagedock.errors import SagedockError
 from sagedock.images import build, find_root
 
 HERE = Path(__file__).parent
+INTEROP = HERE / "interop"
 ABREAST = 3
 NAMES = ("base", "training", "processing", "serving")
 
@@ -123,6 +125,8 @@ def run(
         interpreter = [environments[name] / "python"] if str(program).endswith(".py") else ["bash"]
         environment = clean()
         environment["PATH"] = f"{environments[name]}:{environment['PATH']}"
+        if Path(program).parent == INTEROP:
+            environment["PYTHONPATH"] = str(ROOT / "src")
         command = [Path(sys.executable).parent / "sagedock", "--data", data, "run", "--",
                    *interpreter, PROGRAMS / program, *map(str, arguments)]  # fmt: skip
         return finished(command, environment, limit).stdout
@@ -146,7 +150,8 @@ def outputs(
 ) -> Iterator[Mapping[tuple[str, ...], Future[str]]]:
     """All programs that tests of this run are marked with, begun: the SDKs sleep most of the time,
     so a few run beside each other, against one data folder."""
-    words = {**images, "churn": churn.folder, "programs": PROGRAMS, "code": EXAMPLE / "code"}
+    words = {**images, "churn": churn.folder, "programs": PROGRAMS, "code": EXAMPLE / "code",
+             "interop": INTEROP}  # fmt: skip
     marks = [item.get_closest_marker("program") for item in request.session.items]
     wanted = dict.fromkeys(mark.args for mark in marks if mark)
     with ThreadPoolExecutor(ABREAST) as pool:
