@@ -32,7 +32,8 @@ find "$site" -depth -type d \( -name tests -o -name test -o -name include \
 find "$site" -type f \( -name '*.[acho]' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.pyx' \
   -o -name '*.pxd' -o -name '*.pxi' -o -name '*.tp' -o -name '*.exe' -o -name 'examples-1.json*' \
   -o -name conftest.py \) -delete
-find "$site" -type f -name '*.so*' ! -path '*.libs/*' -exec strip --strip-unneeded {} +
+# What was compiled here has an id that its folder's name, drawn by pip, goes into.
+find "$site" -type f -name '*.so*' ! -path '*.libs/*' \
+  -exec strip --strip-unneeded --remove-section=.note.gnu.build-id {} +
 
-# With time stamps, not hashes: a module edited in place must still be seen.
-$python -m compileall -q -j 0 -s "$root" -p / "$site"
+sh "$(dirname "$0")/settle.sh" "$root" "$site"

@@ -1,44 +1,44 @@
-"""Builds images with BuildKit: the one place that runs a Docker client as a program.
+"""Builds images with a client that can: what is up to date is left, what is too large is refused.
 
-Takes the environment as a mapping and reports lines to a callback; must not know terminals.
+`program.py` runs the client; lines are reported to a callback. Must not know terminals.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-import subprocess
+import secrets as random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sagedock.errors import BuildError, EngineUnavailableError
+from sagedock.errors import BuildError, UsageError
+from sagedock.images import lock
 from sagedock.images import plan as plans
-from sagedock.images.clients import Client, candidates, choose, command
+from sagedock.images import report as reports
+from sagedock.images.clients import BUILDX, CLASSIC, INSTALL_HINT, Client, choose, command
+from sagedock.images.dockerfile import buildkit_features
+from sagedock.images.program import DockerProgram
 from sagedock.images.source import digest
 
 Report = Callable[[str], None]
 
 _NOISE = re.compile(r"#\d+ (sha256:|extracting |transferring )|#\d+ \.\.\.$|\s*$")
 _FAILED_STEP = re.compile(r"^ > (?P<step>\[.*?)(:\s*)?$")
+_TOLD = re.compile(r"^(?:#\d+ [\d.]+ )?sagedock: error: (?P<words>.*)")
+_FOREIGN = re.compile(r"exec format error|no match for platform|does not support platform", re.I)
 _TAIL = 20
-_PERMISSION_HINT = (
-    "Add yourself to the group docker (`sudo usermod -aG docker $USER`, then log in again), or "
-    "name another engine with DOCKER_HOST."
-)
-_ENGINE_HINT = (
-    "Run docker/ensure-engine.sh, or start Docker; DOCKER_HOST names an engine elsewhere."
-)
+_HEAVY = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltImage:
     """An image that is there now. `size` in bytes, unpacked, all layers; `seconds` is the build's
-    duration, 0 where `fresh` is False because nothing had changed."""
+    duration, 0 where `fresh` is False because nothing had changed. `change` compares it to the last
+    one of that name; `client` says what has built it."""
 
     name: str
     tags: tuple[str, ...]
@@ -46,6 +46,10 @@ class BuiltImage:
     size: int
     seconds: float
     fresh: bool
+    budget: int | None = None
+    client: str = ""
+    layers: tuple[reports.Layer, ...] = ()
+    change: reports.Change | None = None
 
 
 def build(
@@ -56,17 +60,23 @@ def build(
     environ: Mapping[str, str],
     report: Report = lambda line: None,
     force: bool = False,
-    platform: str | None = None,
+    wishes: plans.Wishes | None = None,
 ) -> tuple[BuiltImage, ...]:
     """Build the named images and what they stand on, parents first; skip what is up to date.
 
     An image is up to date when its label says it was made from the same inputs and parent.
-    Raises BuildError (no client that can build, OS image missing, a step that failed: with the
-    last lines of its output) and EngineUnavailableError.
+    Raises BuildError (no client that can build, OS image missing, a lock that is stale, an image
+    over its budget, a step that failed: with the last lines of its output) and
+    EngineUnavailableError.
     """
     builder = Builder(root=root, version=version, environ=environ, report=report)
-    ordered = plans.names_in_order(names)
-    return tuple(builder.ensure(name, force=force, platform=platform) for name in ordered)
+    named = tuple(names)
+    asked = wishes or plans.Wishes()
+    below = plans.Wishes(platform=asked.platform, secrets=asked.secrets)
+    return tuple(
+        builder.ensure(name, force=force, wishes=asked if name in named else below)
+        for name in plans.names_in_order(named)
+    )
 
 
 class Builder:
@@ -79,53 +89,102 @@ class Builder:
         self._version = version
         self._environ = environ
         self._report = report
-        self._programs = candidates(environ.get("PATH", ""))
+        self.docker = DockerProgram(environ)
         self._client: Client | None = None
 
-    def ensure(self, name: str, *, force: bool = False, platform: str | None = None) -> BuiltImage:
+    def ensure(
+        self, name: str, *, force: bool = False, wishes: plans.Wishes | None = None
+    ) -> BuiltImage:
         """The image as it should be, built unless it is there; its parent must be."""
+        spec, asked = plans.IMAGES[name], wishes or plans.Wishes()
+        plan = self.plan(name, asked)
+        made_from = plan.labels[plans.INPUTS_LABEL]
+        found = None if force or asked.no_cache else self._current(spec, plan, made_from)
+        return found or self.execute(name, plan)
+
+    def plan(self, name: str, wishes: plans.Wishes) -> plans.BuildPlan:
+        """The build of one of the project's images. BuildError for a lock that is stale, or where
+        what it stands on is not there."""
         spec = plans.IMAGES[name]
-        made_from = digest(self._root, spec, self._parent_id(spec), platform or "")
-        found = None if force else self._current(name, made_from)
-        if found is not None:
-            return found
-        plan = plans.make_plan(
+        lock.check(self._root / "containers" / name)
+        return plans.make_plan(
             spec,
             root=self._root,
             version=self._version,
-            digest=made_from,
+            digest=digest(self._root, spec, self._parent_id(spec), *_marks(wishes)),
             environ=self._environ,
             revision=self.revision(),
             source=self.source(),
-            platform=platform,
+            wishes=wishes,
+            epoch=self.epoch(spec.inputs),
         )
-        return self.execute(name, plan)
 
     def execute(self, name: str, plan: plans.BuildPlan) -> BuiltImage:
-        """Run one build, whatever is there already. BuildError with its last lines if it fails."""
+        """Run one build, whatever is there already. BuildError with its last lines if it fails;
+        an image over its budget gets none of the plan's tags."""
         started = time.monotonic()
         self._report(f"building {plan.tags[0]}")
+        client = self.client()
+        _check_client(client, plan, self._report, self.docker)
+        before = self.facts(plan.tags[0])
+        with _tag_to_try(plan, self.docker) as tried:
+            self._run(client, tried, name)
+            document = self.docker.inspect(tried.tags[0])[tried.tags[0]]
+            _check_platform(plan, document)
+            self._check_budget(plan, document)
+        facts = self._facts_of(document)
+        return BuiltImage(
+            name=name,
+            tags=plan.tags,
+            id=document["Id"],
+            size=document["Size"],
+            seconds=time.monotonic() - started,
+            fresh=True,
+            budget=plan.budget,
+            client=client.kind,
+            layers=facts.layers,
+            change=reports.compare(before, facts) if before else None,
+        )
+
+    def client(self) -> Client:
+        """What can build here. BuildError where nothing can."""
         if self._client is None:
-            self._client = choose(self._programs, self._ask)
-        for secret in plan.secrets:
-            _check_readable(secret)
-        with _secret_files(plan.secrets) as files:
-            self._run(command(self._client, plan, files), name, self._client.variables)
-        document = self._inspect(plan.tags[0])[plan.tags[0]]
-        seconds = time.monotonic() - started
-        return _built(name, plan.tags, document, seconds=seconds, fresh=True)
+            self._client = choose(self.docker.candidates, self.docker.programs.ask)
+        return self._client
+
+    def facts(self, image: str) -> reports.Facts | None:
+        """An image's layers and what made each; None where there is no such image."""
+        found = self.docker.inspect(image)
+        return self._facts_of(found[image]) if image in found else None
+
+    def _facts_of(self, document: Mapping[str, Any]) -> reports.Facts:
+        return reports.facts(document, self.docker.history(document["Id"]))
 
     def revision(self) -> str:
         """The commit that the files are of, `-dirty` where they differ; nothing outside git."""
-        return self._git("describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*")
+        return self.docker.programs.git(
+            self._root, "describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*"
+        )
 
     def source(self) -> str:
         """The repository's public address, where it has one."""
-        return plans.source_url(self._git("config", "--get", "remote.origin.url"))
+        remote = self.docker.programs.git(self._root, "config", "--get", "remote.origin.url")
+        return plans.source_url(remote)
+
+    def epoch(self, inputs: Iterable[str] = (".",)) -> int | None:
+        """When these files were last committed: an image of the same files has the same digest,
+        whatever was committed since to others. SOURCE_DATE_EPOCH beats it; None outside git."""
+        asked = self._environ.get("SOURCE_DATE_EPOCH", "")
+        text = asked or self.docker.programs.git(
+            self._root, "log", "-1", "--format=%ct", "--", *inputs
+        )
+        if asked and not asked.isdecimal():
+            raise UsageError(f"SOURCE_DATE_EPOCH is {asked!r}: expected seconds since 1970.")
+        return int(text) if text else None
 
     def _parent_id(self, spec: plans.ImageSpec) -> str:
         tag = plans.parent_tag(spec, self._version)
-        found = self._inspect(tag)
+        found = self.docker.inspect(tag)
         if tag in found:
             return str(found[tag]["Id"])
         raise BuildError(
@@ -133,102 +192,147 @@ class Builder:
             hint=f"Run docker/ensure-base.sh, or: docker pull {tag}",
         )
 
-    def _current(self, name: str, made_from: str) -> BuiltImage | None:
-        """The image as it is, if both tags name one that was made from the same inputs."""
-        tags = plans.tags(name, self._version)
-        found = self._inspect(*tags)
-        if len({document["Id"] for document in found.values()}) != 1 or len(found) != len(tags):
+    def _current(
+        self, spec: plans.ImageSpec, plan: plans.BuildPlan, made_from: str
+    ) -> BuiltImage | None:
+        """The image as it is, if all tags name one that was made from the same inputs."""
+        found = self.docker.inspect(*plan.tags)
+        if len({document["Id"] for document in found.values()}) != 1:
             return None
-        document = found[tags[0]]
+        document = found.get(plan.tags[0])
+        if document is None or len(found) != len(plan.tags):
+            return None
         if (document["Config"].get("Labels") or {}).get(plans.INPUTS_LABEL) != made_from:
             return None
-        return _built(name, tags, document, seconds=0.0, fresh=False)
+        self._check_budget(plan, document)
+        return BuiltImage(
+            name=spec.name,
+            tags=plan.tags,
+            id=document["Id"],
+            size=document["Size"],
+            seconds=0.0,
+            fresh=False,
+            budget=plan.budget,
+        )
 
-    def _run(self, arguments: Sequence[str], name: str, variables: Mapping[str, str]) -> None:
+    def _run(self, client: Client, plan: plans.BuildPlan, name: str) -> None:
         output: list[str] = []
-        with subprocess.Popen(
-            arguments,
-            env={**self._environ, **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            try:
-                for line in process.stdout or ():
-                    output.append(line.rstrip())
-                    if not _NOISE.match(line):
-                        self._report(output[-1])
-            except BaseException:
-                process.terminate()
-                raise
-        if process.returncode:
-            raise _failure(name, output)
 
-    def _inspect(self, *images: str) -> dict[str, dict[str, Any]]:
-        """Each image's document by the name asked for; what isn't there is left out."""
-        if not self._programs:
-            raise EngineUnavailableError("There is no docker client on PATH.", hint=_ENGINE_HINT)
-        found = {}
-        for image in images:
-            done = self._captured([self._programs[0], "image", "inspect", image], {})
-            if done.returncode == 0:
-                found[image] = json.loads(done.stdout)[0]
-            elif "no such image" not in done.stderr.lower():
-                raise _unavailable(done.stderr)
-        return found
+        def line(text: str) -> None:
+            output.append(text)
+            if not _NOISE.match(text):
+                self._report(text)
 
-    def _ask(self, arguments: Sequence[str], variables: Mapping[str, str]) -> str | None:
-        done = self._captured(arguments, variables)
-        return done.stdout if done.returncode == 0 else None
+        with _secret_files(plan.secrets) as files:
+            arguments = command(client, plan, files)
+            code = self.docker.programs.followed(arguments, client.variables, line)
+        if code:
+            raise _failure(name, plan, output)
 
-    def _git(self, *arguments: str) -> str:
-        """What git says of the repository; nothing without git or outside one."""
-        try:
-            done = self._captured(["git", "-C", str(self._root), *arguments], {})
-        except FileNotFoundError:
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    def _captured(
-        self, arguments: Sequence[str], variables: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            arguments,
-            env={**self._environ, **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+    def _check_budget(self, plan: plans.BuildPlan, document: Mapping[str, Any]) -> None:
+        if plan.budget is None or document["Size"] <= plan.budget:
+            return
+        with self.docker.files(document["Id"]) as files:
+            heavy = reports.weights(files)[:_HEAVY]
+        listed = "\n".join(f"  {reports.megabytes(w.size):>9}  {w.what}" for w in heavy)
+        over = document["Size"] - plan.budget
+        raise BuildError(
+            f"{plan.tags[0]} has {reports.megabytes(document['Size'])} unpacked, "
+            f"{reports.megabytes(over)} more than its budget of {reports.megabytes(plan.budget)}; "
+            f"its tags name what they did before. What weighs most:\n{listed}",
+            hint="Leave out what the image does not need, or give it more: --budget, or `budget` "
+            "in the configuration.",
         )
 
 
-def _unavailable(words: str) -> EngineUnavailableError:
-    hint = _PERMISSION_HINT if "permission denied" in words.lower() else _ENGINE_HINT
-    return EngineUnavailableError(f"The Docker engine can't be used: {words.strip()}", hint=hint)
+def _marks(wishes: plans.Wishes) -> list[str]:
+    """What else an image of ours is made from, and so must be in its digest."""
+    return [wishes.platform, *(f"{k}={v}" for k, v in sorted(wishes.build_args.items()))]
 
 
-def _built(
-    name: str, tags: tuple[str, ...], document: Mapping[str, Any], *, seconds: float, fresh: bool
-) -> BuiltImage:
-    return BuiltImage(
-        name=name,
-        tags=tags,
-        id=document["Id"],
-        size=document["Size"],
-        seconds=seconds,
-        fresh=fresh,
+def _check_client(
+    client: Client, plan: plans.BuildPlan, report: Report, docker: DockerProgram
+) -> None:
+    for secret in plan.secrets:
+        _check_readable(secret)
+    if plan.contexts and client.kind != BUILDX:
+        raise BuildError(
+            f"Further build contexts ({', '.join(plan.contexts)}) need buildx; here is "
+            f"{client.command[0]} with its {client.kind}.",
+            hint=INSTALL_HINT,
+        )
+    if client.kind == CLASSIC:
+        _check_classic(client, plan, report, docker)
+
+
+def _check_classic(
+    client: Client, plan: plans.BuildPlan, report: Report, docker: DockerProgram
+) -> None:
+    needs = buildkit_features(plan.dockerfile.read_text(encoding="utf-8"))
+    if needs:
+        raise BuildError(
+            f"{plan.dockerfile} needs BuildKit ({', '.join(dict.fromkeys(needs))}), and "
+            f"{client.command[0]} can't use BuildKit: it has only the classic builder.",
+            hint=INSTALL_HINT,
+        )
+    machine = {secret.id for secret in plans.secrets(docker.programs.variables)}
+    asked = [secret.id for secret in plan.secrets if secret.id not in machine]
+    if asked:
+        raise BuildError(
+            f"The secrets {', '.join(asked)} can't reach a build of the classic builder, which is "
+            "all there is here.",
+            hint=INSTALL_HINT,
+        )
+    here = f"linux/{docker.architecture()}"
+    if plan.platform and plan.platform != here:
+        raise BuildError(
+            f"The classic builder makes images for {here} only, not for {plan.platform}.",
+            hint=INSTALL_HINT,
+        )
+    lost = f"; not passed on: {', '.join(sorted(machine))}" if machine else ""
+    report(
+        f"warning: no BuildKit here: {client.command[0]} builds with its classic builder, which "
+        f"knows no secrets, cache mounts or reproducible times{lost}"
     )
 
 
+@contextlib.contextmanager
+def _tag_to_try(plan: plans.BuildPlan, docker: DockerProgram) -> Iterator[plans.BuildPlan]:
+    """The plan with a tag of its own, where the image must prove itself first; its own tags are
+    set at the end, if nothing was raised."""
+    if plan.budget is None and plan.platform is None:
+        yield plan
+        return
+    name = plan.tags[0].rpartition(":")[0] or plan.tags[0]
+    tried = f"{name}:sagedock-build-{random.token_hex(6)}"
+    try:
+        yield replace(plan, tags=(tried,))
+        for tag in plan.tags:
+            docker.tag(tried, tag)
+    finally:
+        docker.remove(tried)
+
+
+def _check_platform(plan: plans.BuildPlan, document: Mapping[str, Any]) -> None:
+    found = f"linux/{document.get('Architecture', '')}"
+    if plan.platform and found != plan.platform:
+        raise BuildError(
+            f"{plan.tags[0]} was asked for {plan.platform}, but what was built is for {found}: the "
+            "builder took a base image of the machine's own architecture.",
+            hint=f"docker pull --platform {plan.platform} BASE, then build again.",
+        )
+
+
 def _check_readable(secret: plans.Secret) -> None:
-    if secret.path and not Path(secret.path).is_file():
+    if not secret.path or Path(secret.path).is_file():
+        return
+    if secret.id == "ca_bundle":
         raise BuildError(
             f"The certificate bundle {secret.path} does not exist.",
             hint="It is named by SAGEDOCK_CA_BUNDLE, SSL_CERT_FILE or REQUESTS_CA_BUNDLE: "
             "correct the variable or unset it.",
         )
+    raise BuildError(f"The file {secret.path} of the secret {secret.id} does not exist.")
 
 
 @contextlib.contextmanager
@@ -243,13 +347,29 @@ def _secret_files(secrets: Iterable[plans.Secret]) -> Iterator[dict[str, str]]:
         yield files
 
 
-def _failure(name: str, output: Sequence[str]) -> BuildError:
+def _failure(name: str, plan: plans.BuildPlan, output: Sequence[str]) -> BuildError:
     lines = [line for line in output if not _NOISE.match(line)]
+    told = [match["words"] for line in lines if (match := _TOLD.match(line))]
+    if told:  # a step of ours that says itself what is wrong
+        what, _, hint = told[0].partition(" | ")
+        return BuildError(f"{plan.tags[0]} could not be built: {what}", hint=hint)
     steps = [match["step"] for line in lines if (match := _FAILED_STEP.match(line))]
     where = f" at the step {steps[-1]}" if steps else ""
     tail = "\n".join(f"  {line}" for line in lines[-_TAIL:])
+    title = plans.repository(name) if name in plans.IMAGES else name
     return BuildError(
-        f"The image {plans.repository(name)} could not be built{where}. Its last lines:\n{tail}",
-        hint="If a download failed: HTTPS_PROXY, PIP_INDEX_URL and SAGEDOCK_CA_BUNDLE reach the "
-        "build. `docker system df` shows whether the engine's disk is full.",
+        f"The image {title} could not be built{where}. Its last lines:\n{tail}",
+        hint=_hint(plan, lines),
+    )
+
+
+def _hint(plan: plans.BuildPlan, lines: Sequence[str]) -> str:
+    if any(_FOREIGN.search(line) for line in lines):
+        return (
+            f"This engine can't run programs for {plan.platform}: install QEMU's handlers there "
+            "(Debian: qemu-user-static and binfmt-support), or build on such a machine."
+        )
+    return (
+        "If a download failed: HTTPS_PROXY, PIP_INDEX_URL and SAGEDOCK_CA_BUNDLE reach the "
+        "build. `docker system df` shows whether the engine's disk is full."
     )

@@ -13,6 +13,8 @@ from pathlib import Path
 from sagedock.errors import BuildError
 
 OS_IMAGE = "debian:bookworm-slim"
+PLATFORM = "linux/amd64"
+"""What SageMaker's hosts are, whatever this machine is; linux/arm64 is for Graviton."""
 INPUTS_LABEL = "sagedock-inputs"
 """Image label: digest of everything the image was made from; equal means up to date."""
 
@@ -29,6 +31,8 @@ class ImageSpec:
     title: str
     parent: str | None
     inputs: tuple[str, ...]
+    budget: int | None = None
+    """Bytes, unpacked, all layers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +46,10 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildPlan:
-    """One build. `forwarded` names variables whose values BuildKit takes from its caller's
-    environment, so that a proxy's password stands in no command line."""
+    """One build. `forwarded` names variables whose values the builder takes from its caller's
+    environment, so that a proxy's password stands in no command line. `contexts` are further ones,
+    by name; `budget` is in bytes, unpacked; `epoch` (seconds) is the latest time a file may have,
+    where the builder can see to it."""
 
     context: Path
     dockerfile: Path
@@ -53,6 +59,28 @@ class BuildPlan:
     secrets: tuple[Secret, ...]
     labels: Mapping[str, str]
     platform: str | None = None
+    target: str | None = None
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    no_cache: bool = False
+    budget: int | None = None
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What a caller asks of a build besides what is built. `tags` take the place of the default
+    ones; `context`, `file` and `target` are for folders only; `budget` in bytes, unpacked."""
+
+    tags: tuple[str, ...] = ()
+    platform: str = PLATFORM
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    context: Path | None = None
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None
+    target: str | None = None
+    no_cache: bool = False
+    secrets: tuple[Secret, ...] = ()
+    budget: int | None = None
 
 
 _TOOLS = "containers/tools"
@@ -78,18 +106,21 @@ IMAGES: Mapping[str, ImageSpec] = {
             title="sagedock training: script mode and XGBoost algorithm mode",
             parent="pandas",
             inputs=(_TOOLS, "containers/training", *_IN_IMAGE),
+            budget=450_000_000,
         ),
         ImageSpec(
             name="processing",
             title="sagedock processing: runs any script for ScriptProcessor",
             parent="pandas",
             inputs=("containers/processing",),
+            budget=400_000_000,
         ),
         ImageSpec(
             name="serving",
             title="sagedock serving: answers /ping and /invocations for a model",
             parent="base",
             inputs=(_TOOLS, "containers/serving", *_IN_IMAGE),
+            budget=300_000_000,
         ),
     )
 }
@@ -141,20 +172,30 @@ def make_plan(
     environ: Mapping[str, str],
     revision: str = "",
     source: str = "",
-    platform: str | None = None,
+    wishes: Wishes | None = None,
+    epoch: int | None = None,
 ) -> BuildPlan:
-    """The build of one image. `digest` is what `inputs.digest` says it is made from."""
+    """The build of one image. `digest` is what `source.digest` says it is made from."""
     argument = "OS_IMAGE" if spec.parent is None else "PARENT"
+    asked = wishes or Wishes()
     return BuildPlan(
         context=root,
         dockerfile=root / "containers" / spec.name / "Dockerfile",
-        tags=tags(spec.name, version),
-        build_args={argument: parent_tag(spec, version)},
+        tags=(*tags(spec.name, version), *asked.tags),
+        build_args={**asked.build_args, argument: parent_tag(spec, version)},
         forwarded=proxy_names(environ),
-        secrets=secrets(environ),
+        secrets=joined(secrets(environ), asked.secrets),
         labels=_labels(spec, version=version, digest=digest, revision=revision, source=source),
-        platform=platform,
+        platform=asked.platform,
+        no_cache=asked.no_cache,
+        budget=asked.budget or spec.budget,
+        epoch=epoch,
     )
+
+
+def joined(first: Iterable[Secret], then: Iterable[Secret]) -> tuple[Secret, ...]:
+    """Both; of two with one id, the later one: what was asked for beats what is there anyway."""
+    return tuple({secret.id: secret for secret in (*first, *then)}.values())
 
 
 def _labels(

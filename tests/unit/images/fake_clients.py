@@ -7,24 +7,29 @@ BUILDX = '*" buildx build --help "*) echo "--secret --load --provenance --sbom" 
 BUILDX_OLD = '*" buildx build --help "*) echo "--secret --load" ;;'
 NO_BUILDX = '*" buildx build --help "*) echo "Usage: docker [OPTIONS] COMMAND; secret" ;;'
 INSIDE = '*" build --help "*) [ "$DOCKER_BUILDKIT" = 1 ] && echo "--secret" ;;'
+CLASSIC = '*" build --help "*) [ "$DOCKER_BUILDKIT" = 0 ] && echo "--build-arg --tag" ;;'
 NOT_INSIDE = '*" build --help "*) echo "the buildx component is missing" >&2; exit 1 ;;'
 
 SCRIPT = r"""#!/bin/bash
-# Images are files: STATE/<tag>. A build makes them, with the labels it is given.
+# Images are files: STATE/<tag>. A build makes them, with the labels it is given, of SIZE bytes and
+# for the platform it is given.
 printf '%s\n' "$0 [$DOCKER_BUILDKIT] $*" >>LOG
 tell() { printf '%s\n' "secret $1 $(<"$1")" >>LOG; }
 build() {
-  local tags=() labels=
+  local tags=() labels= architecture=amd64
   while [ $# -gt 0 ]; do
     case "$1" in
       --tag) tags+=("$2") ;;
       --label) labels="$labels${labels:+,}\"${2%%=*}\":\"${2#*=}\"" ;;
+      --platform) architecture=${2#linux/} ;;
       --secret) [ "${2%%,*}" != id=pip_index ] || tell "${2#*src=}" ;;
     esac
     shift
   done
   for tag in "${tags[@]}"; do
-    printf '[{"Id":"sha256:%s","Size":1000,"Config":{"Labels":{%s}}}]' $RANDOM$RANDOM "$labels" \
+    printf '[{"Id":"sha256:%s","Size":%s,"Architecture":"%s","Config":{"Labels":{%s}},
+      "RootFS":{"Layers":["sha256:a","sha256:b"]}}]' $RANDOM$RANDOM "${FAKE_SIZE:-1000}" \
+      "$architecture" "$labels" \
       >"STATE/${tag//\//_}"
   done
   [ "${#tags[@]}" -lt 2 ] || printf '%s' "$(<"STATE/${tags[0]//\//_}")" >"STATE/${tags[1]//\//_}"
@@ -35,6 +40,15 @@ case " $* " in
     [ -f "STATE/${name//\//_}" ] && { printf '%s' "$(<"STATE/${name//\//_}")"; exit 0; }
     echo "Error: No such image: $name" >&2
     exit 1 ;;
+  *" image tag "*) /bin/cp "STATE/${3//\//_}" "STATE/${4//\//_}" ;;
+  *" image rm "*) /bin/rm "STATE/${3//\//_}" ;;
+  *" image history "*)
+    echo '{"CreatedBy":"COPY x /x # buildkit","Size":"400","Comment":"buildkit.dockerfile.v0"}'
+    echo '{"CreatedBy":"RUN /bin/sh -c make # buildkit","Size":"600","Comment":""}' ;;
+  *" version --format "*) echo amd64 ;;
+  *" create sha256:"*) echo container ;;
+  *" export container "*) /bin/cat "${FAKE_FILES:-/dev/null}" ;;
+  *" rm --force "*) ;;
   *" context show "*) echo my-context ;;
   CAPABILITIES
   *" build "*) BUILD ;;
@@ -72,7 +86,7 @@ class Machine:
         return str(program)
 
     def image(self, tag: str, identity: str) -> None:
-        document = {"Id": identity, "Size": 12, "Config": {"Labels": None}}
+        document = {"Id": identity, "Size": 12, "Architecture": "amd64", "Config": {}}
         (self.state / tag.replace("/", "_")).write_text(json.dumps([document]))
 
     @property
@@ -85,4 +99,4 @@ class Machine:
 
     @property
     def builds(self) -> list[str]:
-        return [call for call in self.calls if " --progress=plain " in call]
+        return [call for call in self.calls if " --file " in call]

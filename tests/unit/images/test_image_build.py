@@ -9,7 +9,7 @@ import pytest
 from fake_clients import BUILDX, BUILDX_OLD, INSIDE, NO_BUILDX, NOT_INSIDE, Machine
 
 from sagedock.errors import BuildError, EngineUnavailableError
-from sagedock.images import IMAGES, build
+from sagedock.images import IMAGES, Wishes, build
 from sagedock.images.clients import candidates
 from sagedock.images.plan import OS_IMAGE
 
@@ -32,6 +32,10 @@ def root(tmp_path) -> Path:
             path = root / entry / "file"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(entry)
+    for name in IMAGES:
+        folder = root / "containers" / name
+        folder.mkdir(exist_ok=True)
+        (folder / "Dockerfile").write_text("FROM x\nRUN --mount=type=secret,id=y z\n")
     return root
 
 
@@ -58,14 +62,15 @@ def test_buildx_is_preferred_wherever_it_is(machine, root):
     second = machine.client(BUILDX)
     run(machine, root)
     assert machine.builds[0].startswith(
-        f"{second} [] buildx build --builder my-context --load --provenance=false --sbom=false "
+        f"{second} [] buildx build --builder my-context --output=type=docker,"
+        "oci-mediatypes=false,rewrite-timestamp=true --provenance=false --sbom=false "
     )
 
 
 def test_an_older_buildx_is_not_given_options_it_lacks(machine, root):
     machine.client(BUILDX_OLD)
     run(machine, root)
-    assert " --load --progress=plain " in machine.builds[0]
+    assert "rewrite-timestamp=true --progress=plain " in machine.builds[0]
 
 
 def test_a_client_with_buildkit_inside_will_do(machine, root):
@@ -169,7 +174,7 @@ def test_force_builds_anyway(machine, root):
 
 def test_a_platform_is_passed_on(machine, root):
     machine.client(BUILDX)
-    run(machine, root, platform="linux/arm64")
+    run(machine, root, wishes=Wishes(platform="linux/arm64"))
     assert " --platform linux/arm64 " in machine.builds[0]
 
 

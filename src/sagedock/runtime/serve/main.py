@@ -6,7 +6,7 @@ over to the master. Whatever goes wrong is one clear line and an exit code that 
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import sys
 import tempfile
@@ -97,8 +97,13 @@ def preimport(found: Settings) -> None:
         xgboost_only = discovery.is_xgboost_only(found)
     if xgboost_only:
         xgboost_model.import_xgboost()
-    for name in (*_SERVER, *(() if xgboost_only else _LEARN)):
+    for name in (*_SERVER, *(() if xgboost_only else _known(_LEARN))):
         importlib.import_module(name)
+
+
+def _known(names: tuple[str, ...]) -> list[str]:
+    """Those whose package is there: an image on another base may do without."""
+    return [name for name in names if importlib.util.find_spec(name.partition(".")[0])]
 
 
 def install_requirements(code_dir: str) -> None:
