@@ -58,11 +58,13 @@ def config(
     default. With a COMMAND and its options: each option's value in that call. Secrets are never
     shown.
     """
+    from sagedock.cli.option_tables import check_all
+
     configuration: Configuration = ctx.meta[META]
     if path:
         click.echo(_path(configuration.config))
         return
-    _check_tables(ctx, configuration)
+    check_all(configuration, ctx.find_root())
     found = (
         list(_of_command(ctx, command, arguments)) if command else list(_all(ctx, configuration))
     )
@@ -76,24 +78,6 @@ def _path(found: Config) -> Path:
             hint="`sagedock init` makes one.",
         )
     return found.file
-
-
-def _check_tables(ctx: click.Context, configuration: Configuration) -> None:
-    """Read every table by its command's options, so that each mistake is told before it matters."""
-    for name in configuration.config.defaults:
-        _defaults(ctx, configuration, name)
-    for template in configuration.config.templates.values():
-        _defaults(ctx, configuration, template.command, template.name)
-
-
-def _defaults(
-    ctx: click.Context, configuration: Configuration, name: str, template: str | None = None
-) -> None:
-    from sagedock.cli import option_tables
-
-    command = _command(ctx, name)
-    for table in option_tables.tables(configuration, name, template):
-        option_tables.read(table, command)
 
 
 def _command(ctx: click.Context, name: str) -> click.Command:

@@ -80,6 +80,20 @@ def tables(configuration: Configuration, name: str, template: str | None = None)
     return found
 
 
+def check_all(configuration: Configuration, root: click.Context) -> None:
+    """Read every table by its command's options, so that each mistake is told before it matters.
+    Raises UsageError."""
+    config = configuration.config
+    wanted: list[tuple[str, str | None]] = [(command, None) for command in config.defaults]
+    wanted += [(item.command, item.name) for item in config.templates.values()]
+    for name, template in wanted:
+        group = root.command
+        command = group.get_command(root, name) if isinstance(group, click.Group) else None
+        if command is not None:
+            for table in tables(configuration, name, template):
+                read(table, command)
+
+
 def _general(configuration: Configuration, command: click.Command) -> dict[str, Any]:
     wanted = {
         option[2:]: parameter.name

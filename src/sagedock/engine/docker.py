@@ -50,6 +50,8 @@ class ImageInfo:
     ports: tuple[str, ...] = ()
     """What is exposed, as `8080/tcp`."""
     has_healthcheck: bool = False
+    created: str = ""
+    """When it says it was made, as the engine writes times."""
 
 
 class Engine:
@@ -255,6 +257,19 @@ class Engine:
         pairs = self._client.info().get("DriverStatus") or []
         return any("io.containerd.snapshotter" in str(value) for _, value in pairs)
 
+    @property
+    def api_version(self) -> str:
+        """The version of the API that client and engine have agreed on."""
+        return str(self._client.api_version)
+
+    def info(self) -> dict[str, Any]:
+        """The engine's document of itself. Raises EngineError."""
+        try:
+            found: dict[str, Any] = self._client.info()
+        except (APIError, requests.RequestException) as error:
+            raise EngineError(f"The engine can't be asked: {_explanation(error)}") from error
+        return found
+
     def memory_bytes(self) -> int:
         """Memory of the machine the engine runs on."""
         if self._memory is None:
@@ -314,6 +329,7 @@ def _image_info(found: dict[str, Any]) -> ImageInfo:
         volumes=tuple(config.get("Volumes") or ()),
         ports=tuple(config.get("ExposedPorts") or ()),
         has_healthcheck=_checks_health(config.get("Healthcheck")),
+        created=found.get("Created") or "",
     )
 
 

@@ -29,8 +29,8 @@ _REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"
 _ACCOUNT = r"\d{12}"
 _ROLE = r"[\w+=,.@-]{1,64}|arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+"
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-_IMAGE = r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
-_REPOSITORY = r"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*"
+_IMAGE = r"(?=.{2,256}$)[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = r"(?=.{2,256}$)(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*"
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
@@ -158,8 +158,8 @@ def _images(reader: Reader) -> dict[str, ImageConfig]:
     for name in reader.document:
         if not re.fullmatch(_IMAGE, name):
             raise UsageError(
-                f"{reader.file}: {reader.prefix}{name} can't be an image's name: expected "
-                "lower-case letters, digits, and '.', '_', '-', '/' between them."
+                f"{reader.file}: {reader.prefix}{name} can't be an image's name: expected 2 "
+                "to 256 lower-case letters, digits, and '.', '_', '-', '/' between them."
             )
         found[name] = _image(name, reader.table(name, f"a table, [images.{name}]"))
     _refuse_shared_repositories(reader, found)

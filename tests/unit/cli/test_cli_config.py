@@ -288,7 +288,7 @@ def test_secrets_are_not_shown(sagedock, project):
         image = "x"
         environment = { DB_PASSWORD = "hunter2", INDEX = "https://me:hunter2@host/simple" }
         hyperparameter = ["api_key=hunter2"]
-        [images.a]
+        [images.app]
         build-args = { PIP_TOKEN = "hunter2" }
         [up]
         token = "hunter2"

@@ -177,17 +177,17 @@ def test_without_a_file_there_is_no_root():
         ("[train]\nwhen = 2026-01-01", "train.when is 2026-01-01: expected a text, a number"),
         ("[images.Big]", "images.Big can't be an image's name"),
         ("images = 1", "images is 1: expected a table"),
-        ("[images.a]\nbudget = 450", "images.a.budget is 450: expected a size such as \"450 MB\""),
-        ("[images.a]\nbudget = '450 M'", "images.a.budget is '450 M': expected a size"),
-        ("[images.a]\nplatform = 'amd64'", "images.a.platform is 'amd64': expected one of linux/a"),
-        ("[images.a]\nplatform = ['linux/amd64']", "images.a.platform is ['linux/amd64']"),
-        ("[images.a]\ncontext = '../other'", "images.a.context is '../other': expected a path in"),
-        ("[images.a]\ndockerfile = '/etc/x'", "images.a.dockerfile is '/etc/x': expected a path "),
-        ("[images.a]\nbuild-args = ['A=1']", "images.a.build-args is ['A=1']"),
-        ("[images.a]\nbuild-args = {A = []}", "images.a.build-args.A is []: expected a text"),
-        ("[images.a]\nbudgte = '1 MB'", "images.a.budgte is unknown: expected one of context"),
-        ("[images.a.codeartifact]\ndomain = 'x'", "images.a.codeartifact.repository is missing"),
-        ("[images.a]\nrepository='x'\n[images.x]", "images.x goes to the repository 'x', as ima"),
+        ("[images.app]\nbudget = 450", "app.budget is 450: expected a size such as \"450 MB\""),
+        ("[images.app]\nbudget = '450 M'", "app.budget is '450 M': expected a size"),
+        ("[images.app]\nplatform = 'amd64'", "app.platform is 'amd64': expected one of linux/a"),
+        ("[images.app]\nplatform = ['linux/amd64']", "app.platform is ['linux/amd64']"),
+        ("[images.app]\ncontext = '../other'", "app.context is '../other': expected a path in"),
+        ("[images.app]\ndockerfile = '/etc/x'", "app.dockerfile is '/etc/x': expected a path "),
+        ("[images.app]\nbuild-args = ['A=1']", "app.build-args is ['A=1']"),
+        ("[images.app]\nbuild-args = {A = []}", "app.build-args.A is []: expected a text"),
+        ("[images.app]\nbudgte = '1 MB'", "app.budgte is unknown: expected one of context"),
+        ("[images.app.codeartifact]\ndomain = 'x'", "app.codeartifact.repository is missing"),
+        ("[images.app]\nrepository='xy'\n[images.xy]", "xy goes to the repository 'xy', as ima"),
         ("[templates.a]\nimage = 'x'", "templates.a.command is missing: expected train, process"),
         ("[templates.a]\ncommand = 'push'", "templates.a.command is 'push': expected one of tra"),
         ("region = 'eu-west-1'\nregion = 'eu-west-3'", "is not TOML: Cannot overwrite a value"),
@@ -203,7 +203,7 @@ def test_a_mistake_is_told_with_file_key_value_and_what_was_expected(project, te
 def test_the_nearest_name_is_suggested(project):
     assert refused(project, "regoin = 'eu-west-1'").hint == "Did you mean 'region'?"
     assert refused(project, "[trian]").hint == "Did you mean 'train'?"
-    assert refused(project, "[images.a]\nbudgte = '1 MB'").hint == "Did you mean 'budget'?"
+    assert refused(project, "[images.app]\nbudgte = '1 MB'").hint == "Did you mean 'budget'?"
 
 
 def test_in_pyproject_a_key_is_named_with_its_table(project):
@@ -221,15 +221,15 @@ def test_a_file_that_is_no_text_is_told(project):
 
 def test_a_link_out_of_the_project_is_no_way_out(project):
     (project / "link").symlink_to(project.parent)
-    assert "images.a.context" in refused(project, "[images.a]\ncontext = 'link/x'").message
+    assert "images.app.context" in refused(project, "[images.app]\ncontext = 'link/x'").message
 
 
 @pytest.mark.parametrize(
     ("text", "size"), [("1.5 GB", 1_500_000_000), ("2KiB", 2048), ("300mb", 300_000_000)]
 )
 def test_sizes(project, text, size):
-    write(project, f"[images.a]\nbudget = '{text}'")
-    assert load(project).images["a"].budget == size
+    write(project, f"[images.app]\nbudget = '{text}'")
+    assert load(project).images["app"].budget == size
 
 
 def test_programs_ask_for_it_by_name(project, monkeypatch):
