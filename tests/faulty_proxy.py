@@ -11,11 +11,13 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 
 _BLOCK = 1 << 16
+_TLS = b"\x16\x03"
+"""How a client begins that tries TLS first: it is told at once that there is none."""
 
 
 @dataclass
@@ -46,6 +48,8 @@ class FaultyProxy:
         self._open: set[socket.socket] = set()
         self.seen: list[str] = []
         """First line and headers of every request, as text."""
+        self.sent = 0
+        """Bytes of requests that were passed on."""
         self._door = socket.create_server((listen, 0))
         self.address = "{}:{}".format(*self._door.getsockname()[:2])
         self.url = f"http://{self.address}"
@@ -107,12 +111,18 @@ class FaultyProxy:
                 return
             with self._kept(socket.create_connection(self._behind)) as server:
                 server.sendall(_closing(head) + rest[: rule.cut_up])
+                self._count(len(head) + len(rest))
                 left = None if rule.cut_up is None else max(rule.cut_up - len(rest), 0)
-                up = threading.Thread(target=_pass, args=(client, server, left), daemon=True)
+                arguments = (client, server, left, self._count)
+                up = threading.Thread(target=_pass, args=arguments, daemon=True)
                 up.start()
                 _pass(server, client, rule.cut_down)
                 _hang_up(server)
                 up.join()
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self.sent += size
 
     def _applies(self, head: bytes) -> Rule:
         text = head.decode("latin-1")
@@ -141,7 +151,7 @@ def _read_head(client: socket.socket) -> tuple[bytes, bytes]:
     data = b""
     while b"\r\n\r\n" not in data:
         block = client.recv(_BLOCK)
-        if not block:
+        if not block or (data + block).startswith(_TLS):
             return b"", b""
         data += block
     head, _, rest = data.partition(b"\r\n\r\n")
@@ -155,7 +165,12 @@ def _closing(head: bytes) -> bytes:
     return first + b"\r\nConnection: close\r\n" + rest
 
 
-def _pass(source: socket.socket, target: socket.socket, limit: int | None) -> None:
+def _pass(
+    source: socket.socket,
+    target: socket.socket,
+    limit: int | None,
+    count: Callable[[int], None] = lambda size: None,
+) -> None:
     """Pass bytes on until the source ends; after `limit` of them both ends are cut."""
     with contextlib.suppress(OSError):
         while limit is None or limit > 0:
@@ -165,6 +180,7 @@ def _pass(source: socket.socket, target: socket.socket, limit: int | None) -> No
                     target.shutdown(socket.SHUT_WR)
                 return
             target.sendall(block)
+            count(len(block))
             limit = None if limit is None else limit - len(block)
         _hang_up(source)
         _hang_up(target)
