@@ -51,7 +51,7 @@ def init(
     )
     folder = (directory or Path(name)).expanduser()
     parents = init_files.parent_packages(find_root())
-    written = files(project, init_files.templates(), parents)
+    written = init_files.locked(files(project, init_files.templates(), parents))
     init_files.check_free(folder)
     if dry_run:
         click.echo("\n".join(str(folder / file.path) for file in written))

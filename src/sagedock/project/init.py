@@ -158,6 +158,7 @@ def _values(project: NewProject, parents: Mapping[str, str]) -> dict[str, str]:
         "NAME": project.name,
         "VERSION": project.version,
         "FROM_IMAGE": project.from_image or "",
+        "IMAGE": f"{project.name}-{project.parts[-1]}",
         "IMAGES": ", ".join(f"{project.name}-{part}" for part in project.parts),
         "FOLDERS": ", ".join(f'"{part}"' for part in project.parts),
         "CONSTRAINTS": "\n".join(f"{name}=={found}" for name, found in sorted(parents.items())),

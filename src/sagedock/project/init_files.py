@@ -10,12 +10,15 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from sagedock.errors import OutputError, ResourceInUseError
+from sagedock.images import lock
 from sagedock.project.init import SUFFIX, NewFile
 
 TEMPLATE = Path(__file__).with_name("template")
+LOCK = "/requirements.lock"
 _LOCKED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _PARENT_LOCKS = ("base", "pandas", "training", "serving")
 _BESIDE = frozenset({".git", ".DS_Store"})
@@ -35,9 +38,29 @@ def parent_packages(root: Path) -> dict[str, str]:
     """What sagedock's own images hold, package to version, by the locks below `root`."""
     found: dict[str, str] = {}
     for name in _PARENT_LOCKS:
-        lock = root / "containers" / name / "requirements.lock"
-        found.update(_LOCKED.findall(lock.read_text("utf-8")))
+        text = (root / "containers" / name / "requirements.lock").read_text("utf-8")
+        found.update(_LOCKED.findall(text))
     return found
+
+
+def locked(files: Iterable[NewFile]) -> tuple[NewFile, ...]:
+    """The same files, each lock of them with the header that says what it was made from: the
+    requirements beside it, and what they refer to."""
+    whole = tuple(files)
+    with tempfile.TemporaryDirectory(prefix="sagedock-init-") as folder:
+        for file in whole:
+            _write(file, Path(folder))
+        return tuple(_headed(file, Path(folder)) for file in whole)
+
+
+def _headed(file: NewFile, folder: Path) -> NewFile:
+    if not file.path.endswith(LOCK):
+        return file
+    source = (folder / file.path).with_suffix(".in")
+    target = lock.Target(platforms=lock.PLATFORMS)
+    return replace(
+        file, text=lock.header(source.name, target, lock.inputs_digest(source)) + file.text
+    )
 
 
 def check_free(folder: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sagedock.errors import UsageError
-from sagedock.images import find_root
+from sagedock.errors import BuildError, UsageError
+from sagedock.images import find_root, lock
 from sagedock.project import init_files
 from sagedock.project.config import load
 from sagedock.project.init import (
@@ -35,7 +35,8 @@ VALUES = {"NAME": "penguins"}
 def written(folder: Path, parts: tuple[str, ...] = PARTS, name: str = "penguins", **more) -> Path:
     project = NewProject(name=name, version="0.1.0", parts=parts, **more)
     parents = init_files.parent_packages(find_root())
-    init_files.write(files(project, init_files.templates(), parents), folder)
+    made = files(project, init_files.templates(), parents)
+    init_files.write(init_files.locked(made), folder)
     return folder
 
 
@@ -179,10 +180,20 @@ def test_what_is_locked_fits_the_parent_images(tmp_path):
     held = (folder / "containers" / "constraints.txt").read_text()
     assert "scikit-learn==" in held
     assert "pandas==" in held
-    for lock in folder.glob("containers/*/requirements.lock"):
-        for name, version in re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(), re.MULTILINE):
+    for file in folder.glob("containers/*/requirements.lock"):
+        for name, version in re.findall(r"^([\w.-]+)==(\S+)", file.read_text(), re.MULTILINE):
             assert f"\n{name}==" not in held or f"\n{name}=={version}\n" in held
-            assert "--hash=sha256:" in lock.read_text()
+            assert "--hash=sha256:" in file.read_text()
+
+
+def test_locks_say_what_they_were_made_from(tmp_path):
+    folder = written(tmp_path / "penguins")
+    lock.check(folder)
+    for source, file in lock.pairs(folder):
+        assert lock.target_of(file.read_text()) == lock.Target(platforms=lock.PLATFORMS), source
+    (folder / "containers" / "training" / "requirements.in").write_text("tabulate\nrich\n")
+    with pytest.raises(BuildError, match="is stale"):
+        lock.check(folder)
 
 
 def test_versions_are_sagedocks_own(tmp_path):

@@ -1,0 +1,56 @@
+"""What a user's Dockerfile stands on, and which of it is ours to build."""
+
+import pytest
+
+from sagedock.errors import BuildError
+from sagedock.images.parents import own_parents, parents
+
+TEXT = """
+# syntax=docker/dockerfile:1
+ARG VERSION=0.1.0
+ARG PARENT=sagedock/training:${VERSION}
+FROM --platform=linux/amd64 debian:bookworm-slim AS build
+ARG PARENT=not/this
+RUN true
+FROM ${PARENT} AS Main
+COPY --from=build /x /x
+FROM main
+FROM scratch
+FROM $PARENT
+from ${MISSING:-python:3.11}
+"""
+
+
+def test_what_stages_stand_on():
+    assert parents(TEXT, {}) == (
+        "debian:bookworm-slim", "sagedock/training:0.1.0", "python:3.11",
+    )  # fmt: skip
+
+
+def test_arguments_beat_defaults():
+    assert "sagedock/serving" in parents(TEXT, {"PARENT": "sagedock/serving"})
+    assert "sagedock/training:9" in parents(TEXT, {"VERSION": "9"})
+
+
+def test_a_comment_and_a_continued_line():
+    assert parents("# FROM x\nARG A='b:1'\nFROM \\\n  $A\n", {}) == ("b:1",)
+
+
+def nowhere(image: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("tag", ["", ":latest", ":1.0"])
+def test_ours_of_this_version_are_built(tag):
+    assert own_parents([f"sagedock/training{tag}", "debian:12"], "1.0", nowhere) == ("training",)
+
+
+def test_others_are_left_to_docker():
+    assert own_parents(["sagedock/nothing", "me/training", "training"], "1.0", nowhere) == ()
+
+
+def test_ours_of_another_version_must_be_there():
+    assert own_parents(["sagedock/training:0.9"], "1.0", lambda image: True) == ()
+    with pytest.raises(BuildError, match=r"sagedock/training:0\.9, which is not") as caught:
+        own_parents(["sagedock/training:0.9"], "1.0", nowhere)
+    assert caught.value.hint.startswith("Write sagedock/training:1.0 into it")
