@@ -23,6 +23,7 @@ _CLASSES: dict[str, type[SagedockError]] = {
     "ResourceNotFound": ResourceNotFoundError,
     "ResourceNotFoundException": ResourceNotFoundError,
     "ValidationException": ValidationError,
+    "ValidationError": ValidationError,  # sagemaker-runtime's word for it
 }
 _QUOTA = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException"})
 _PASSING = frozenset({

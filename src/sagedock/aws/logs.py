@@ -104,7 +104,7 @@ class LogReader:
                 "describe_log_streams",
                 "logStreams",
                 logGroupName=self._group,
-                logStreamNamePrefix=self._prefix,
+                **({"logStreamNamePrefix": self._prefix} if self._prefix else {}),
             )
             for item in pages:
                 name = item["logStreamName"]

@@ -3,12 +3,14 @@ and errors."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sagedock.aws.account import Account
 from sagedock.aws.calls import code_of, configured, translated
+from sagedock.aws.streams import events, whole
 from sagedock.errors import AwsError, ModelError, ModelNotReadyError, ModelStreamError
 
 _READ_SECONDS = 70  # D3.8: the service itself gives a model 60 s
@@ -31,7 +33,7 @@ class AwsRuntime:
         ResourceNotFoundError, ValidationError, AwsError."""
         with _told("InvokeEndpoint"):
             found: Mapping[str, Any] = self._plain.invoke_endpoint(**_given(request))
-        return found
+        return {**found, "Body": io.BytesIO(whole(found["Body"]))}
 
     def invoke_endpoint_async(self, **request: Any) -> Mapping[str, Any]:
         """InvokeEndpointAsync. Raises ResourceNotFoundError, ValidationError, AwsError."""
@@ -59,7 +61,7 @@ def _given(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _events(stream: Any) -> Iterator[Any]:
     with _told("InvokeEndpointWithResponseStream"):
-        yield from stream
+        yield from events(stream)
 
 
 @contextmanager
