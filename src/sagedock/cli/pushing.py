@@ -5,12 +5,10 @@ Must not know click's options.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -162,15 +160,14 @@ def _checked(
 
 
 def _built(image: str, report: Report) -> str:
-    """Build what `image` names; the name it has then."""
-    from sagedock import __version__, images
+    """Build what `image` names, as `sagedock build` would; the name it has then."""
+    from sagedock.cli import build_targets
+    from sagedock.images.plan import Wishes
 
-    if image not in images.IMAGES:
-        return images.build_folder(Path(image), environ=os.environ, report=report).tags[0]
-    found = images.build(
-        [image], root=images.find_root(), version=__version__, environ=os.environ, report=report
+    (target,) = build_targets.targets(
+        [image], Wishes(), platform=None, from_image=None, part="both"
     )
-    return found[-1].tags[0]
+    return build_targets.run(target, build_targets.Asked(), report, False)[-1].tags[0]
 
 
 def _ecr(asked: Asked, where: Where) -> Ecr:

@@ -22,7 +22,7 @@ from sagedock.images import report as reports
 from sagedock.images.clients import BUILDX, CLASSIC, INSTALL_HINT, Client, choose, command
 from sagedock.images.dockerfile import buildkit_features
 from sagedock.images.program import DockerProgram
-from sagedock.images.source import digest
+from sagedock.images.source import digest, is_shipped
 
 Report = Callable[[str], None]
 
@@ -162,29 +162,33 @@ class Builder:
 
     def revision(self) -> str:
         """The commit that the files are of, `-dirty` where they differ; nothing outside git."""
-        return self.docker.programs.git(
-            self._root, "describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*"
-        )
+        return self._git("describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*")
 
     def source(self) -> str:
         """The repository's public address, where it has one."""
-        remote = self.docker.programs.git(self._root, "config", "--get", "remote.origin.url")
-        return plans.source_url(remote)
+        return plans.source_url(self._git("config", "--get", "remote.origin.url"))
 
     def epoch(self, inputs: Iterable[str] = (".",)) -> int | None:
         """When these files were last committed: an image of the same files has the same digest,
         whatever was committed since to others. SOURCE_DATE_EPOCH beats it; None outside git."""
         asked = self._environ.get("SOURCE_DATE_EPOCH", "")
-        text = asked or self.docker.programs.git(
-            self._root, "log", "-1", "--format=%ct", "--", *inputs
-        )
+        text = asked or self._git("log", "-1", "--format=%ct", "--", *inputs)
         if asked and not asked.isdecimal():
             raise UsageError(f"SOURCE_DATE_EPOCH is {asked!r}: expected seconds since 1970.")
         return int(text) if text else None
 
+    def _git(self, *arguments: str) -> str:
+        """What git says of the files; of an installed wheel's nothing: a repository that it lies
+        in is somebody else's."""
+        return "" if is_shipped(self._root) else self.docker.programs.git(self._root, *arguments)
+
     def _parent_id(self, spec: plans.ImageSpec) -> str:
         tag = plans.parent_tag(spec, self._version)
         found = self.docker.inspect(tag)
+        if not found and spec.parent is None:
+            self._report(f"pulling {tag}")
+            self.docker.pull(tag)
+            found = self.docker.inspect(tag)
         if tag in found:
             return str(found[tag]["Id"])
         raise BuildError(

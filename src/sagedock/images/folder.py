@@ -11,6 +11,7 @@ from sagedock.images import lock
 from sagedock.images import plan as plans
 from sagedock.images.build import Builder, BuiltImage, Report
 from sagedock.images.clients import BUILDX
+from sagedock.images.parents import build_parents
 
 PLATFORM = plans.PLATFORM
 _OCI = "org.opencontainers.image"
@@ -25,9 +26,10 @@ def build_folder(
     report: Report = lambda line: None,
 ) -> BuiltImage:
     """Build `folder`/Dockerfile as `name` (default: the folder's own name) with the tag `latest`,
-    or by the tags asked for, labelled with the commit it is of. Raises BuildError,
-    EngineUnavailableError."""
+    or by the tags asked for, labelled with the commit it is of. Those of sagedock's own images
+    that it stands on are built first. Raises BuildError, EngineUnavailableError."""
     plan, builder = folder_plan(folder, environ=environ, name=name, wishes=wishes, report=report)
+    build_parents(plan, builder.docker, environ=environ, report=report)
     return builder.execute(plan.tags[0], plan)
 
 

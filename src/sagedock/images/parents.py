@@ -1,7 +1,7 @@
 """What a user's Dockerfile stands on: those of sagedock's own images are built before it.
 
 So that a project that begins `FROM sagedock/training:0.1.0` builds on a machine that has never
-built anything. Must not know how a build runs.
+built anything.
 """
 
 from __future__ import annotations
@@ -9,13 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from sagedock import __version__
 from sagedock.errors import BuildError
 from sagedock.images import plan as plans
+from sagedock.images.build import Report, build
 from sagedock.images.dockerfile import instructions
+from sagedock.images.program import DockerProgram
+from sagedock.images.source import find_root
 
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<stage>\S+))?", re.IGNORECASE)
 _ARG = re.compile(r"ARG\s+(?P<name>\w+)=(?P<value>\S+)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::-(?P<default>[^}]*))?\}|(?P<plain>\w+))")
+
+
+def build_parents(
+    plan: plans.BuildPlan, docker: DockerProgram, *, environ: Mapping[str, str], report: Report
+) -> None:
+    """Build those of sagedock's own images that the plan's Dockerfile stands on, for the same
+    platform, as far as they are not up to date. Raises what `build` raises."""
+    text = plan.dockerfile.read_text("utf-8", errors="replace")
+    names = own_parents(
+        parents(text, plan.build_args), __version__, lambda image: bool(docker.inspect(image))
+    )
+    if names:
+        wishes = plans.Wishes(platform=plan.platform or plans.PLATFORM)
+        build(names, root=find_root(), version=__version__, environ=environ, report=report,
+              wishes=wishes)  # fmt: skip
 
 
 def parents(text: str, build_args: Mapping[str, str]) -> tuple[str, ...]:

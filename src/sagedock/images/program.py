@@ -140,6 +140,10 @@ class DockerProgram:
         """Of the engine: amd64, arm64 …"""
         return self._done("version", "--format", "{{.Server.Arch}}").strip()
 
+    def pull(self, image: str) -> None:
+        """Pull an image, where its registry can be reached; `inspect` tells whether it came."""
+        self._run("pull", "--quiet", image)
+
     def tag(self, image: str, name: str) -> None:
         """Give an image another name."""
         self._done("image", "tag", image, name)
