@@ -1,9 +1,15 @@
 """What a user's Dockerfile stands on, and which of it is ours to build."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from fake_clients import INSIDE, NO_BUILDX, Machine
+
+from sagedock import __version__
 from sagedock.errors import BuildError
+from sagedock.images import build_folder
 from sagedock.images.parents import own_parents, parents
+from sagedock.images.plan import OS_IMAGE
 
 TEXT = """
 # syntax=docker/dockerfile:1
@@ -54,3 +60,41 @@ def test_ours_of_another_version_must_be_there():
     with pytest.raises(BuildError, match=r"sagedock/training:0\.9, which is not") as caught:
         own_parents(["sagedock/training:0.9"], "1.0", nowhere)
     assert caught.value.hint.startswith("Write sagedock/training:1.0 into it")
+
+
+# a build
+
+
+@pytest.fixture
+def machine(tmp_path) -> Machine:
+    machine = Machine(tmp_path)
+    machine.image(OS_IMAGE, "sha256:os")
+    machine.client(NO_BUILDX, INSIDE)
+    return machine
+
+
+def folder_on(tmp_path: Path, parent: str) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(f"FROM {parent}\n")
+    return folder
+
+
+def test_a_folder_on_one_of_ours_builds_that_first(machine, tmp_path):
+    folder = folder_on(tmp_path, f"sagedock/processing:{__version__}")
+    build_folder(folder, environ=machine.environ)
+    built = [line.partition("--tag ")[2].partition(" ")[0] for line in machine.builds]
+    assert [tag.partition(":")[0] for tag in built] == [
+        "sagedock/base", "sagedock/pandas", "sagedock/processing", "mine",
+    ]  # fmt: skip
+    build_folder(folder, environ=machine.environ)
+    assert len(machine.builds) == 5  # what was up to date was left
+
+
+def test_a_folder_on_another_version_of_ours_is_refused(machine, tmp_path):
+    folder = folder_on(tmp_path, "sagedock/processing:0.0.1")
+    with pytest.raises(BuildError, match=r"stands on sagedock/processing:0\.0\.1"):
+        build_folder(folder, environ=machine.environ)
+    machine.image("sagedock/processing:0.0.1", "sha256:old")
+    build_folder(folder, environ=machine.environ)
+    assert len(machine.builds) == 1
