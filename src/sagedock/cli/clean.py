@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.pass_obj
 def clean(data: Path | None, dry_run: bool) -> None:
-    """Remove what killed processes have left: containers, inputs and models laid down for them.
+    """Remove what killed processes have left.
 
-    Only what carries this data folder's label or lies in it, and belongs to no job or endpoint that
-    goes on. Logs and results stay. A job or endpoint that has lost its process goes on: it is
+    Containers, inputs and models laid down for them: only what carries this data folder's label or
+    lies in it, and belongs to no job or endpoint that goes on. Logs and results stay. A job or endpoint that has lost its process goes on: it is
     listed, and given a new one.
     """
     from sagedock.cli.context import open_client

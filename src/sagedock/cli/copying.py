@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, Protocol, TextIO
 
 from sagedock.errors import InputError, OutputError, StoreError, UsageError
 from sagedock.store.disk import DiskStore
@@ -22,6 +22,28 @@ _LARGE = 64 << 20
 """Bytes from which on a copy shows its progress at a terminal."""
 
 Told = Callable[[int], None]
+
+
+class Sized(Protocol):
+    """An object as it is listed."""
+
+    @property
+    def uri(self) -> S3Uri:
+        """Where it is."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+class Shelf(Protocol):
+    """Where objects are looked up: a store on this machine, or S3."""
+
+    def head(self, uri: S3Uri) -> Sized:
+        """One object. Raises StoreError where there is none."""
+
+    def list(self, prefix: S3Uri) -> Iterable[Sized]:
+        """All below a prefix, in the order of their keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +83,7 @@ def place(text: str) -> Place:
     return Place(at=path, folder=text.endswith("/") or path.is_dir())
 
 
-def plan_copies(store: DiskStore, source: Place, target: Place, *, recursive: bool) -> list[Copy]:
+def plan_copies(store: Shelf, source: Place, target: Place, *, recursive: bool) -> list[Copy]:
     """Every copy to be made. Raises InputError or StoreError where there is nothing to copy."""
     if isinstance(source.at, Path) and isinstance(target.at, Path):
         raise UsageError(
@@ -80,7 +102,7 @@ Found = tuple[str, S3Uri | Path, int]
 """Name below the target, what to copy, size."""
 
 
-def _single(store: DiskStore, source: Place) -> Found:
+def _single(store: Shelf, source: Place) -> Found:
     if isinstance(source.at, Path):
         if source.at.is_dir():
             raise InputError(f"{source.at} is a folder.", hint="Copy all of it: sagedock cp -r")
@@ -92,7 +114,7 @@ def _single(store: DiskStore, source: Place) -> Found:
     return PurePosixPath(source.at.key).name, source.at, store.head(source.at).size
 
 
-def _tree(store: DiskStore, source: Place) -> list[Found]:
+def _tree(store: Shelf, source: Place) -> list[Found]:
     found = list(_files(source.at) if isinstance(source.at, Path) else _objects(store, source.at))
     if not found:
         raise InputError(f"There is nothing to copy in {source.at}.")
@@ -107,7 +129,7 @@ def _files(folder: Path) -> Iterator[Found]:
             yield path.relative_to(folder).as_posix(), path, path.stat().st_size
 
 
-def _objects(store: DiskStore, prefix: S3Uri) -> Iterator[Found]:
+def _objects(store: Shelf, prefix: S3Uri) -> Iterator[Found]:
     base = _folder_key(prefix.key)
     for info in store.list(S3Uri(prefix.bucket, base)):
         if not info.uri.key.endswith("/"):  # consoles make such empty objects to show a folder
@@ -126,10 +148,10 @@ def carry_out(store: DiskStore, copies: list[Copy], *, stream: TextIO | None) ->
     for copy in copies:
         if isinstance(copy.target, S3Uri) and not store.has_bucket(copy.target.bucket):
             store.create_bucket(copy.target.bucket)
-            _say(stream, f"made bucket {copy.target.bucket}")
-        with _progress(copy, stream) as told:
+            say(stream, f"made bucket {copy.target.bucket}")
+        with progress(str(copy.source), copy.size, stream) as told:
             _copy(store, copy, told)
-        _say(stream, f"{copy.source} -> {copy.target}")
+        say(stream, f"{copy.source} -> {copy.target}")
 
 
 def _copy(store: DiskStore, copy: Copy, told: Told) -> None:
@@ -181,9 +203,9 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _progress(copy: Copy, stream: TextIO | None) -> Iterator[Told]:
-    """A bar for a large file at a terminal."""
-    if stream is None or copy.size < _LARGE or not stream.isatty():
+def progress(words: str, size: int, stream: TextIO | None) -> Iterator[Told]:
+    """A bar for much data at a terminal; it may be told from several threads."""
+    if stream is None or size < _LARGE or not stream.isatty():
         yield lambda count: None
         return
     from rich.console import Console
@@ -192,10 +214,11 @@ def _progress(copy: Copy, stream: TextIO | None) -> Iterator[Told]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
                TransferSpeedColumn())  # fmt: skip
     with Progress(*columns, console=Console(file=stream), transient=True) as bar:
-        task = bar.add_task(str(copy.source), total=copy.size)
+        task = bar.add_task(words, total=size)
         yield lambda count: bar.advance(task, count)
 
 
-def _say(stream: TextIO | None, text: str) -> None:
+def say(stream: TextIO | None, text: str) -> None:
+    """A line, where somebody listens."""
     if stream:
         print(text, file=stream, flush=True)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from sagedock.cli.aws import AWS, is_aws, open_session
+
 if TYPE_CHECKING:
-    from sagedock.local.hosting.calls.runtime import LocalRuntime
+    from sagedock.launch.place import Place
 
 _HEADERS = (
     ("--content-type", "Type of the body.  [default: text/csv]"),
@@ -22,7 +24,7 @@ _HEADERS = (
     ("--target-model", "Model of a multi-model endpoint: its key below the prefix."),
     ("--target-variant", "Variant to ask, whatever the weights."),
     ("--target-container-hostname", "Container to ask, where they are asked one by one."),
-    ("--session-id", "Stateful sessions: not to be had here, and refused."),
+    ("--session-id", "Stateful sessions, with --aws only: refused on this machine."),
 )
 
 
@@ -47,16 +49,15 @@ def _headers(function: Any) -> Any:
 @click.option("--wait", is_flag=True, help="With --async: wait for the answer and print it.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Write the answer there, and print what else came with it.")  # fmt: skip
+@AWS
 @click.pass_obj
 def invoke(
     data: Path | None, /, name: str, text: str | None, body: BinaryIO | None, stream: bool,
     later: bool, input_location: str | None, timeout: int | None, wait: bool,
-    output: Path | None, **headers: str | None,
+    output: Path | None, aws: bool, profile: str | None, region: str | None,
+    **headers: str | None,
 ) -> None:  # fmt: skip
     """Send a request to an endpoint, and print its answer."""
-    from sagedock.cli.context import settings_of
-    from sagedock.local.hosting.calls.runtime import LocalRuntime
-
     if (text is not None) + (body is not None) + (input_location is not None) != 1:
         raise click.UsageError("Give either TEXT, --body FILE or --async --input-location URI.")
     if stream and later:
@@ -66,13 +67,15 @@ def invoke(
     request = {"EndpointName": name, **_members(headers)}
     request.setdefault("ContentType", "text/csv")
     sent = body.read() if body else text
-    with closing(LocalRuntime(settings_of(data))) as runtime:
+    options = {"aws": aws, "profile": profile, "region": region}
+    with open_session(data, aws=options) as session, _no_endpoint(options, name):
         if later:
             request |= {"InputLocation": input_location, "InvocationTimeoutSeconds": timeout}
-            answer = runtime.invoke_endpoint_async(Body=sent, **request)
-            _tell_place(data, name, answer, output, wait=wait)
+            with closing(session.runtime()) as runtime:
+                answer = runtime.invoke_endpoint_async(Body=sent, **request)
+            _tell_place(session, name, answer, output, wait=wait)
         else:
-            _ask(runtime, request | {"Body": sent}, output, stream=stream)
+            _ask(session, request | {"Body": sent}, output, stream=stream)
 
 
 def _members(headers: Mapping[str, str | None]) -> dict[str, Any]:
@@ -83,20 +86,49 @@ def _members(headers: Mapping[str, str | None]) -> dict[str, Any]:
     }
 
 
-def _ask(
-    runtime: LocalRuntime, request: dict[str, Any], output: Path | None, *, stream: bool
-) -> None:
-    if stream:
-        answer = runtime.invoke_endpoint_with_response_stream(**request)
-    else:
-        answer = runtime.invoke_endpoint(**request)
-    body = answer.pop("Body")
-    with _target(output) as target:
-        for part in (event["PayloadPart"]["Bytes"] for event in body) if stream else [body.read()]:
-            target.write(part)
-            target.flush()
+@contextmanager
+def _no_endpoint(options: Mapping[str, Any], name: str) -> Iterator[None]:
+    """Names like the one of an endpoint that AWS does not know."""
+    from sagedock.errors import ResourceNotFoundError
+
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        if not is_aws(options) or "ndpoint" not in error.message:
+            raise
+        from sagedock.aws.endpoints import described_or_none, not_found
+        from sagedock.cli.far import Far
+
+        far = Far(options)
+        if described_or_none(far.sagemaker, name) is not None:
+            raise
+        raise not_found(far.sagemaker, name, far.where) from error
+
+
+def _ask(session: Place, request: dict[str, Any], output: Path | None, *, stream: bool) -> None:
+    with closing(session.runtime()) as runtime:
+        if stream:
+            answer = dict(runtime.invoke_endpoint_with_response_stream(**request))
+        else:
+            answer = dict(runtime.invoke_endpoint(**request))
+        body = answer.pop("Body")
+        parts = (event["PayloadPart"]["Bytes"] for event in body) if stream else [body.read()]
+        with _target(output) as target:
+            for part in parts:
+                target.write(part)
+                target.flush()
+    _tell(answer, output)
+
+
+def _tell(answer: Mapping[str, Any], output: Path | None) -> None:
+    """What came with an answer, where the answer itself went to a file."""
     if output:
-        click.echo(json.dumps(answer, indent=2))
+        click.echo(json.dumps(_members_of(answer), indent=2))
+
+
+def _members_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what boto3 says of the HTTP answer."""
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
 
 @contextmanager
@@ -115,18 +147,16 @@ def _target(output: Path | None) -> Iterator[BinaryIO]:
 
 
 def _tell_place(
-    data: Path | None, name: str, answer: Mapping[str, str], output: Path | None, *, wait: bool
+    session: Place, name: str, answer: Mapping[str, Any], output: Path | None, *, wait: bool
 ) -> None:
     if not wait:
-        click.echo(json.dumps(answer, indent=2))
+        click.echo(json.dumps(_members_of(answer), indent=2))
         return
-    from sagedock.cli.context import open_session
     from sagedock.launch.async_predictor import WaiterConfig, awaited
 
-    with open_session(data) as session, _target(output) as target:
+    with _target(output) as target:
         places = (answer["OutputLocation"], answer.get("FailureLocation"))
         found = awaited(session, name, *places, WaiterConfig())
         target.write(found)
         target.flush()
-    if output:
-        click.echo(json.dumps(answer, indent=2))
+    _tell(answer, output)

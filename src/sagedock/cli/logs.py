@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sagedock.cli.aws import AWS, is_aws
 from sagedock.cli.lines import settled
 from sagedock.cli.options import KIND
 
@@ -27,21 +28,33 @@ if TYPE_CHECKING:
     "-n", "--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines."
 )
 @KIND
+@AWS
 @click.pass_obj
 def logs(
-    data: Path | None, name: str, follow: bool, timestamps: bool, tail: int | None, kind: str | None
-) -> None:
+    data: Path | None, /, name: str, follow: bool, timestamps: bool, tail: int | None,
+    kind: str | None, **aws: Any,
+) -> None:  # fmt: skip
     """Show the log of a job or an endpoint.
 
     --follow shows it as it grows; Ctrl-C ends the showing, not the job. Of a progress bar its last
-    state is shown. Lines of an endpoint begin with their log stream: VARIANT/INSTANCE.
+    state is shown. Lines of an endpoint begin with their log stream: VARIANT/INSTANCE; on AWS so do
+    those of a job on several hosts.
     """
+
+    def show(lines: Iterable[LogLine]) -> None:
+        for line in lines:
+            text = settled(line.text)
+            click.echo(f"{line.stamp} {text}" if timestamps else text)
+
+    if is_aws(aws):
+        from sagedock.cli.far_logs import lines_of
+
+        show(lines_of(aws, name, kind, follow=follow, tail=tail))
+        return
     from sagedock.cli.context import open_client
 
     with open_client(data) as client:
-        for line in _lines(client, name, kind, follow, tail):
-            text = settled(line.text)
-            click.echo(f"{line.stamp} {text}" if timestamps else text)
+        show(_lines(client, name, kind, follow, tail))
 
 
 def _lines(
