@@ -5,42 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_kit import NUMBER, QUICK, Heard
 
 from faulty_proxy import FaultyProxy
 from sagedock.aws.account import Account
 from sagedock.aws.prices import PriceTable
-from sagedock.engine.plan import LogLine
 from sagedock.launch.aws.session import AwsSession
-from sagedock.launch.aws.watching import Pace
-from sagedock.local.records import Job
 from sagedock.local.settings import LocalSettings
 from sagedock.server.application import LocalAWS
 from sagedock.server.http import Listener
-
-NUMBER = "123456789012"
-QUICK = Pace(first=0.05, most=0.05, silence=0.3, trouble=5)
-
-
-class Heard:
-    """A listener that remembers."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.statuses: list[str] = []
-        self.notes: list[str] = []
-        self.doings: list[str] = []
-
-    def status(self, job: Job) -> None:
-        self.statuses.append(job.state.transitions[-1].status)
-
-    def log(self, line: LogLine) -> None:
-        self.lines.append(line.text)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def doing(self, text: str) -> None:
-        self.doings.append(text)
 
 
 @pytest.fixture

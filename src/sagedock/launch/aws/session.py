@@ -18,6 +18,7 @@ from sagedock.aws.console import console_url
 from sagedock.aws.logs import LogReader
 from sagedock.aws.prices import PriceTable, load
 from sagedock.aws.s3 import Storage
+from sagedock.engine.plan import LogLine
 from sagedock.errors import AwsError, ResourceInUseError, ResourceNotFoundError, UsageError
 from sagedock.launch.aws import checks, endpoints, roles
 from sagedock.launch.aws.data import AwsData
@@ -183,6 +184,11 @@ class AwsSession(AwsData):
             f"No job is named {name!r} in account {self.account.number}, {self.region}.",
             hint="See all of them: sagedock jobs --aws",
         )
+
+    def lines(self, kind: Kind, name: str) -> list[LogLine]:
+        """A job's log so far, each line with its time. Raises AwsError."""
+        events = self.log(kind, name).read()
+        return [LogLine(stamp=event.stamp, text=event.text) for event in events]
 
     def logs(self, job_name: str) -> list[str]:
         """The lines of a job's log so far."""

@@ -57,7 +57,8 @@ class Watch:
         self._log, self._price = log, price
         self._told, self._hosts = 0, 1
         self._job: Job | None = None
-        self._trouble: float | None = None
+        # The log may be read well while nobody tells the status, and the other way round.
+        self._describing, self._reading = _Patience(pace.trouble), _Patience(pace.trouble)
 
     def run(self, listener: Listener | None) -> Ended:
         """Until the job has ended. Raises AwsError where watching can't go on; the job does."""
@@ -76,7 +77,7 @@ class Watch:
     # status
 
     def _look(self) -> Job | None:
-        answer = self._through(self._describe)
+        answer = self._describing.through(self._describe)
         if answer is not None:
             self._job = seen(self._kind, answer, self._job)
             self._hosts = hosts(self._kind, answer)
@@ -95,27 +96,28 @@ class Watch:
 
     # log
 
-    def _show(self, listener: Listener | None) -> int:
-        """Tell of new lines; how many there were."""
+    def _show(self, listener: Listener | None) -> bool:
+        """Tell of new lines; whether there were any, or trouble was in the way of them."""
         if self._log is None or listener is None:
-            return 0
-        return self._print(self._read(self._log.read, listener), listener)
+            return False
+        events = self._read(self._log.read, listener)
+        self._print(events or [], listener)
+        return events is None or bool(events)
 
     def _show_tail(self, listener: Listener | None) -> None:
-        """What comes after the end: until nothing has come for a while, and once what came late."""
-        if self._log is None or listener is None:
-            return
+        """What comes after the end: until nothing has come for a while, then what came late."""
         silent = time.monotonic() + self._pace.silence
-        while time.monotonic() < silent:
+        while self._log and listener and time.monotonic() < silent:
             time.sleep(min(self._pace.first, self._pace.silence))
             if self._show(listener):
                 silent = time.monotonic() + self._pace.silence
-        if self._log is not None:
-            self._print(self._read(self._log.late, listener), listener)
+        if self._log and listener:
+            self._print(self._read(self._log.late, listener) or [], listener)
 
-    def _read(self, reading: Callable[[], list[Event]], listener: Listener) -> list[Event]:
+    def _read(self, reading: Callable[[], list[Event]], listener: Listener) -> list[Event] | None:
+        """New events; None where trouble is in the way that may pass."""
         try:
-            return self._through(reading) or []
+            return self._reading.through(reading)
         except SagedockError as error:
             if is_expired(error):
                 raise
@@ -124,10 +126,9 @@ class Watch:
             note(f"The log can't be read: {error.message}")
             return []
 
-    def _print(self, events: list[Event], listener: Listener) -> int:
+    def _print(self, events: list[Event], listener: Listener) -> None:
         for event in events:
             listener.log(LogLine(stamp=event.stamp, text=f"{self._word(event)}{event.text}"))
-        return len(events)
 
     def _word(self, event: Event) -> str:
         """Of several hosts each line says whose it is."""
@@ -135,19 +136,25 @@ class Watch:
             return ""
         return f"[{host_of(event.stream)}] "
 
-    # trouble
 
-    def _through(self, ask: Callable[[], _Found]) -> _Found | None:
+class _Patience:
+    """Puts up with trouble that may pass, but not for ever."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def through(self, ask: Callable[[], _Found]) -> _Found | None:
         """What `ask` answers; None where trouble is in the way that may pass."""
         try:
             found = ask()
         except AwsError as error:
             now = time.monotonic()
-            self._trouble = self._trouble or now
-            if not may_pass(error) or now - self._trouble > self._pace.trouble:
+            self._since = self._since or now
+            if not may_pass(error) or now - self._since > self._seconds:
                 raise
             return None
-        self._trouble = None
+        self._since = None
         return found
 
 
