@@ -61,7 +61,7 @@ bench: images ## our fit(), server, batch transform, local AWS and S3, each besi
 	@$(python) benchmarks/local_aws/run.py
 	@benchmarks/s3/run
 
-locks: setup ## lock the images' requirements anew (needs uv)
+locks: setup ## lock the images' requirements anew
 	@containers/tools/lock.sh
 
 clean: ## remove what was made here; images and the engine stay

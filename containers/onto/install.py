@@ -105,11 +105,12 @@ def main(asked: str) -> None:
     if "training" in parts:
         for pattern in ("sagemaker_training*", "inotify_simple*"):
             copy(pattern, site)
-    if "pip" not in present:
+        extension = next(OURS.glob("gethostname*.so"))
+        # It uses nothing that differs between versions of Python, whatever its name says.
+        same = f"cpython-{sys.version_info[0]}{sys.version_info[1]}-" in extension.name
+        shutil.copy(extension, site / (extension.name if same else "gethostname.abi3.so"))
+    if "pip" not in present and not (site / "pip").is_dir():
         copy("pip*", site)
-        program = HOME / "bin" / "pip3"
-        program.write_text('#!/bin/sh\nexec /opt/sagedock/bin/python3 -m pip "$@"\n')
-        program.chmod(0o755)
     for part in parts:
         check(part)
 

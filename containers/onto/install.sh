@@ -15,4 +15,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
   echo "sagedock: error: the base image's Python is $version, older than 3.11. | Take a base with Python 3.11 or newer, or put one on its PATH." >&2
   exit 1
 fi
-exec "$python" -I /containers/onto/install.py "$1"
+"$python" -I /containers/onto/install.py "$1"
+# As in the images of the project: tests of packages and headers are nothing that a job imports.
+find /opt/sagedock/lib -depth -type d \( -name tests -o -name test -o -name include \) -exec rm -rf {} +
+sh /containers/tools/settle.sh "" /opt/sagedock /opt/sagedock/bin/python3

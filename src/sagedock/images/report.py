@@ -19,6 +19,7 @@ _WITHOUT_LAYER = re.compile(
 )
 _SHELL = re.compile(r"^(RUN )?(\|\d+ (\S+=.*? )*?)?/bin/sh -c (#\(nop\)\s+)?")
 _SITE = re.compile(r"(?P<site>.*/(?:site|dist)-packages)/(?P<first>[^/]+)(?:/(?P<second>[^/]+))?")
+_ENDING = re.compile(r"(\.libs|\.(py|pth|zip|data)|\.cpython.*|\.abi3\.so|\.so)$")
 _DIST_INFO = re.compile(r"(?P<name>.+?)-[^-]+\.dist-info")
 
 
@@ -111,8 +112,8 @@ def compare(old: Facts, new: Facts) -> Change:
 
 
 def weights(files: tarfile.TarFile) -> list[Weight]:
-    """Python's packages, and other folders two levels deep, the heaviest first. Packages are told
-    by their folder; what a wheel puts beside it (`numpy.libs`) counts with it."""
+    """Python's packages, and other folders two or three levels deep, the heaviest first. A package
+    is told by its folder; what a wheel puts beside it (`numpy.libs`) counts with it."""
     sizes: dict[str, int] = defaultdict(int)
     for entry in files:
         if entry.isfile():
@@ -124,13 +125,13 @@ def weights(files: tarfile.TarFile) -> list[Weight]:
 def _owner(path: str) -> str:
     match = _SITE.match(path)
     if match is None:
-        return "/" + "/".join(path.split("/")[:-1][:2])
+        folders = path.split("/")[:-1]
+        return "/" + "/".join(folders[: 3 if folders[:1] in (["usr"], ["opt"]) else 2])
     first = match["first"]
     if first == "__pycache__":
         first = (match["second"] or "").partition(".")[0]
     info = _DIST_INFO.fullmatch(first)
-    name = info["name"] if info else re.sub(r"(\.libs|\.(py|pth|zip|data)|\.cpython.*|\.so)$", "",
-                                            first)  # fmt: skip
+    name = info["name"] if info else _ENDING.sub("", first)
     return f"{name.replace('-', '_')} (Python)"
 
 

@@ -43,8 +43,8 @@ case " $* " in
   *" image tag "*) /bin/cp "STATE/${3//\//_}" "STATE/${4//\//_}" ;;
   *" image rm "*) /bin/rm "STATE/${3//\//_}" ;;
   *" image history "*)
-    echo '{"CreatedBy":"COPY x /x # buildkit","Size":"400","Comment":"buildkit.dockerfile.v0"}'
-    echo '{"CreatedBy":"RUN /bin/sh -c make # buildkit","Size":"600","Comment":""}' ;;
+    echo '{"CreatedBy":"RUN /bin/sh -c make # buildkit","Size":"600","Comment":""}'
+    echo '{"CreatedBy":"COPY x /x # buildkit","Size":"400","Comment":"buildkit.dockerfile.v0"}' ;;
   *" version --format "*) echo amd64 ;;
   *" create sha256:"*) echo container ;;
   *" export container "*) /bin/cat "${FAKE_FILES:-/dev/null}" ;;
