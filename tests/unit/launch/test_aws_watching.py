@@ -323,3 +323,30 @@ def test_control_characters_are_what_they_were(written, meant):
 )
 def test_hosts_by_their_streams(stream, host):
     assert host_of(stream) == host
+
+
+def test_statuses_stand_among_the_lines_by_their_time(far, job, heard):
+    order = []
+    heard.status = lambda seen: order.append(seen.state.transitions[-1].status)
+    heard.log = lambda line: order.append(line.text)
+    job.say("in training", time.time() - 3000)
+    job.end()
+    watch(far)
+    assert order == ["in training", "Starting", "Completed"]
+
+
+def test_what_was_not_told_before_an_interrupt_is_told_after_it(far, job, heard):
+    for number in range(5):
+        job.say(str(number))
+    job.end()
+
+    def interrupting(line):
+        heard.lines.append(line.text)
+        if line.text == "2" and len(heard.lines) == 3:
+            raise KeyboardInterrupt
+
+    heard.log = interrupting
+    with pytest.raises(KeyboardInterrupt):
+        watch(far)
+    watch(far)
+    assert heard.lines == ["0", "1", "2", "3", "4"]

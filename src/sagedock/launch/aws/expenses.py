@@ -41,7 +41,7 @@ class Expenses:
         if kind is Kind.TRANSFORM:  # it has no limit of time
             return text
         seconds = max_seconds(request)
-        return f"{text}, {price(seconds)} at most ({seconds / _HOUR:g} h)"
+        return f"{text}, {price(seconds)} at most ({_time(seconds)})"
 
     def so_far(self, kind: Kind, answer: Mapping[str, Any]) -> str:
         """What a described job has cost; empty before its start and without a price."""
@@ -52,3 +52,11 @@ class Expenses:
             return f"{bill.cost} so far"
         text = f"{bill.cost} ({bill.seconds:.0f} s billable)"
         return f"{text}, spot saved {bill.saved:.0%}" if bill.saved else text
+
+
+def _time(seconds: int) -> str:
+    """`24 h`, `10 min`, `90 s`: without a rest."""
+    for unit, step in (("h", 3600), ("min", 60)):
+        if seconds % step == 0:
+            return f"{seconds // step} {unit}"
+    return f"{seconds} s"

@@ -9,6 +9,7 @@ from sagedock.aws.s3 import Copying, Storage
 from sagedock.launch.aws.trees import Earlier, Tree, plan
 
 _TELL_SECONDS = 0.2
+_WORTH_A_RATE = 1_000_000
 Say = Callable[[str], None]
 
 
@@ -35,7 +36,8 @@ def send(storage: Storage, bucket: str, tree: Tree, *, note: Say, doing: Say) ->
     if tree.is_folder:
         storage.put(bucket, tree.record, tree.manifest())
     seconds = max(time.monotonic() - began, 1e-3)
-    note(f"Uploaded to {where} in {seconds:.1f} s ({size_text(int(sent / seconds))}/s)")
+    rate = f" ({size_text(int(sent / seconds))}/s)" if sent >= _WORTH_A_RATE else ""
+    note(f"Uploaded to {where} in {seconds:.1f} s{rate}")
 
 
 class _Progress:

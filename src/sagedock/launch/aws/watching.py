@@ -6,7 +6,9 @@ out; who stops watching can go on later where the watching stopped.
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -57,6 +59,7 @@ class Watch:
         self._log, self._price = log, price
         self._told, self._hosts = 0, 1
         self._job: Job | None = None
+        self._lines: deque[Event] = deque()
         # The log may be read well while nobody tells the status, and the other way round.
         self._describing, self._reading = _Patience(pace.trouble), _Patience(pace.trouble)
 
@@ -65,16 +68,14 @@ class Watch:
         pause = self._pace.first
         while True:
             job = self._look()
-            if job and listener:
+            self._gather(listener)
+            if listener:
                 self._tell(job, listener)
-            self._show(listener)
             if job and job.state.status in ENDED:
                 self._show_tail(listener)
                 return ended(job)
             time.sleep(pause)
             pause = min(pause * 1.2, self._pace.most)
-
-    # status
 
     def _look(self) -> Job | None:
         answer = self._describing.through(self._describe)
@@ -83,25 +84,12 @@ class Watch:
             self._hosts = hosts(self._kind, answer)
         return self._job
 
-    def _tell(self, job: Job, listener: Listener) -> None:
-        """Each secondary status once. A last one that changes its message is told again."""
-        transitions = job.state.transitions
-        for count in range(self._told, len(transitions)):
-            state = replace(job.state, transitions=transitions[: count + 1])
-            listener.status(replace(job, state=state))
-        self._told = len(transitions)
-        price = self._price(job.request)
-        if price and transitions:
-            notes_of(listener)[1](f"{transitions[-1].status} - {job.name}, {price}")
-
-    # log
-
-    def _show(self, listener: Listener | None) -> bool:
-        """Tell of new lines; whether there were any, or trouble was in the way of them."""
+    def _gather(self, listener: Listener | None) -> bool:
+        """Get new lines; whether there are any, or trouble is in the way of them."""
         if self._log is None or listener is None:
             return False
         events = self._read(self._log.read, listener)
-        self._print(events or [], listener)
+        self._lines.extend(events or ())
         return events is None or bool(events)
 
     def _show_tail(self, listener: Listener | None) -> None:
@@ -109,10 +97,37 @@ class Watch:
         silent = time.monotonic() + self._pace.silence
         while self._log and listener and time.monotonic() < silent:
             time.sleep(min(self._pace.first, self._pace.silence))
-            if self._show(listener):
+            if self._gather(listener):
                 silent = time.monotonic() + self._pace.silence
+            self._print(listener)
         if self._log and listener:
-            self._print(self._read(self._log.late, listener) or [], listener)
+            self._lines.extend(self._read(self._log.late, listener) or ())
+            self._print(listener)
+
+    # telling: an interrupt may come anywhere, and what was not told by then is told later
+
+    def _tell(self, job: Job | None, listener: Listener) -> None:
+        """Each secondary status once, among the lines by its time."""
+        transitions = job.state.transitions if job else ()
+        while job and self._told < len(transitions):
+            entered = transitions[: self._told + 1]
+            self._print(listener, entered[-1].started)
+            self._told += 1
+            listener.status(replace(job, state=replace(job.state, transitions=entered)))
+        self._print(listener)
+        price = self._price(job.request) if job else ""
+        if job and price and transitions:
+            notes_of(listener)[1](f"{transitions[-1].status} - {job.name}, {price}")
+
+    def _print(self, listener: Listener, until: float = math.inf) -> None:
+        """The lines that have come, those from before `until`."""
+        while self._lines and self._lines[0].timestamp / 1000 < until:
+            event = self._lines.popleft()
+            listener.log(LogLine(stamp=event.stamp, text=f"{self._word(event)}{event.text}"))
+
+    def _word(self, event: Event) -> str:
+        """Of several hosts each line says whose it is."""
+        return f"[{host_of(event.stream)}] " if self._hosts > 1 else ""
 
     def _read(self, reading: Callable[[], list[Event]], listener: Listener) -> list[Event] | None:
         """New events; None where trouble is in the way that may pass."""
@@ -125,16 +140,6 @@ class Watch:
             note, _ = notes_of(listener)
             note(f"The log can't be read: {error.message}")
             return []
-
-    def _print(self, events: list[Event], listener: Listener) -> None:
-        for event in events:
-            listener.log(LogLine(stamp=event.stamp, text=f"{self._word(event)}{event.text}"))
-
-    def _word(self, event: Event) -> str:
-        """Of several hosts each line says whose it is."""
-        if self._hosts < 2:
-            return ""
-        return f"[{host_of(event.stream)}] "
 
 
 class _Patience:
