@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagedock.errors import UsageError
+from sagedock.project import iam_extras as extras
 from sagedock.store.uri import S3Uri
 
 Document = dict[str, Any]
@@ -40,7 +41,14 @@ _CALLS = {
     "transform": ("TransformJob", "transform-job"),
 }
 _HOSTING = (("Model", "model"), ("EndpointConfig", "endpoint-config"), ("Endpoint", "endpoint"))
-_PULL = (
+_LISTS = {
+    "training": ("ListTrainingJobs",),
+    "processing": ("ListProcessingJobs",),
+    "transform": ("ListTransformJobs", "ListModels"),
+    "endpoint": ("ListModels", "ListEndpointConfigs", "ListEndpoints"),
+}
+_INVOKE = ("InvokeEndpoint", "InvokeEndpointAsync", "InvokeEndpointWithResponseStream")
+PULL = (
     "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer",
 )  # fmt: skip
 _PUSH = (
@@ -48,20 +56,28 @@ _PUSH = (
     "ecr:PutLifecyclePolicy", "ecr:BatchDeleteImage", "ecr:InitiateLayerUpload",
     "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", "ecr:PutImage",
 )  # fmt: skip
-_VPC = (
-    "ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission",
-    "ec2:DeleteNetworkInterface", "ec2:DeleteNetworkInterfacePermission",
-)  # fmt: skip
-_VPC_LOOKS = (
-    "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets", "ec2:DescribeVpcs",
-)  # fmt: skip
+_ECR = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/(?P<name>.+)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """A repository of CodeArtifact that images are built from."""
+
+    domain: str
+    repository: str
+    owner: str
+    region: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What a project's jobs touch. `inputs` and `outputs` are s3:// prefixes, `repositories` names
-    in ECR of this account and region, `kms_keys` ARNs. `kinds` of KINDS."""
+    """What a project's jobs touch. `inputs` and `outputs` are s3:// prefixes, `bucket` is where
+    uploads and results go by default. `repositories` are names in ECR of this account and region,
+    or HOST/NAME of another account's; `pull_through` are prefixes of names whose images ECR fetches
+    from another registry. `kms_keys` and `mlflow` are ARNs of keys and tracking servers. Without
+    `subnets` and `security_groups` a `vpc` is any. `kinds` of KINDS."""
 
     account: str
     region: str
@@ -71,6 +87,13 @@ class Needs:
     repositories: Sequence[str] = ()
     kms_keys: Sequence[str] = field(default_factory=tuple)
     vpc: bool = False
+    subnets: Sequence[str] = ()
+    security_groups: Sequence[str] = ()
+    bucket: str | None = None
+    pull_through: Sequence[str] = ()
+    experiments: bool = False
+    mlflow: Sequence[str] = ()
+    indexes: Sequence[Index] = ()
 
     @property
     def partition(self) -> str:
@@ -78,9 +101,21 @@ class Needs:
         found = [name for start, name in PARTITIONS.items() if self.region.startswith(start)]
         return found[0] if found else "aws"
 
-    def arn(self, service: str, resource: str) -> str:
-        """An ARN of this account and region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+    def arn(self, service: str, resource: str, region: str = "", account: str = "") -> str:
+        """An ARN of this account and region, or of another one in this partition."""
+        place = f"{region or self.region}:{account or self.account}"
+        return f"arn:{self.partition}:{service}:{place}:{resource}"
+
+    def role_arn(self, name: str) -> str:
+        """The ARN of a role of this account; an ARN as it is."""
+        if name.startswith("arn:"):
+            return name
+        return f"arn:{self.partition}:iam::{self.account}:role/{name}"
+
+    def foreign(self) -> list[str]:
+        """ARNs of the repositories of other accounts: those have to let this one pull."""
+        ours = f":{self.account}:repository/"
+        return [arn for arn in repository_arns(self) if ours not in arn]
 
 
 def check(needs: Needs) -> None:
@@ -88,7 +123,7 @@ def check(needs: Needs) -> None:
     unknown = sorted(set(needs.kinds) - set(KINDS))
     if unknown:
         raise UsageError(f"There is no kind {unknown[0]!r}: expected {', '.join(KINDS)}.")
-    if not needs.repositories:
+    if not (needs.repositories or needs.pull_through):
         raise UsageError(
             "No repository is named: a role that may pull no image can run no job.",
             hint="Say which: --repository NAME, once for each.",
@@ -119,15 +154,14 @@ def role(needs: Needs) -> Document:
         *_lists(needs),
         *_images(needs),
         *_logs(needs),
-        *_keys(needs),
-        *_network(needs),
+        *extras.of_role(needs),
     )
 
 
 def caller(needs: Needs, role_name: str) -> Document:
     """What whoever launches jobs and pushes images may do."""
     check(needs)
-    passed = f"arn:{needs.partition}:iam::{needs.account}:role/{role_name}"
+    passed = needs.role_arn(role_name)
     return _document(
         {
             "Sid": "PassRole",
@@ -136,16 +170,48 @@ def caller(needs: Needs, role_name: str) -> Document:
             "Resource": passed,
             "Condition": {"StringEquals": {"iam:PassedToService": _SERVICE}},
         },
+        allow("LookAtRole", ["iam:GetRole", "iam:SimulatePrincipalPolicy"], [passed]),
         *_launches(needs),
+        allow("List", _listing(needs), ["*"]),
         *_objects(
             "Data", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
             [*needs.inputs, *needs.outputs], needs,
         ),
         *_lists(needs),
-        _allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
-        _allow("Push", [*_PULL, *_PUSH], _repositories(needs)),
-        _allow("ReadLogs", ["logs:DescribeLogStreams", "logs:GetLogEvents"], _groups(needs)),
+        *_bucket(needs),
+        allow("Login", ["ecr:GetAuthorizationToken"], ["*"]),
+        *([allow("Push", [*PULL, *_PUSH], repository_arns(needs))] if needs.repositories else []),
+        allow(
+            "ReadLogs",
+            ["logs:DescribeLogStreams", "logs:GetLogEvents", "logs:FilterLogEvents"],
+            _groups(needs),
+        ),
+        *extras.of_caller(needs),
     )  # fmt: skip
+
+
+def repository(needs: Needs, role_name: str) -> Document:
+    """What the repositories of another account have to say, so that this one's role may pull."""
+    statement = {
+        "Sid": "Pull",
+        "Effect": "Allow",
+        "Principal": {"AWS": needs.role_arn(role_name)},
+        "Action": list(PULL),
+    }
+    return _document(statement)
+
+
+def _listing(needs: Needs) -> list[str]:
+    """Actions that know no resources: what there is, and for `sagedock doctor` the quotas."""
+    calls = [f"sagemaker:{call}" for kind in needs.kinds for call in _LISTS[kind]]
+    return [*calls, "servicequotas:ListServiceQuotas"]
+
+
+def _bucket(needs: Needs) -> Iterator[Document]:
+    """The bucket itself: made where it is missing, looked at (HeadBucket is ListBucket)."""
+    if needs.bucket:
+        arn = f"arn:{needs.partition}:s3:::{needs.bucket}"
+        yield allow("Bucket", ["s3:CreateBucket", "s3:ListBucket"], [arn])
 
 
 def _launches(needs: Needs) -> Iterator[Document]:
@@ -161,15 +227,15 @@ def _launches(needs: Needs) -> Iterator[Document]:
             actions += [f"sagemaker:{verb}{call}" for verb in verbs]
             resources.append(needs.arn("sagemaker", f"{resource}/*"))
         if kind == "endpoint":
-            actions += ["sagemaker:UpdateEndpoint", "sagemaker:InvokeEndpoint"]
+            actions += [f"sagemaker:{call}" for call in ("UpdateEndpoint", *_INVOKE)]
         actions.append("sagemaker:AddTags")
-        yield _allow(f"Launch{kind.capitalize()}", actions, resources)
+        yield allow(f"Launch{kind.capitalize()}", actions, resources)
 
 
 def _objects(sid: str, actions: list[str], uris: Iterable[str], needs: Needs) -> Iterator[Document]:
     found = sorted({_object_arn(S3Uri.parse(uri), needs) for uri in uris})
     if found:
-        yield _allow(sid, actions, found)
+        yield allow(sid, actions, found)
 
 
 def _object_arn(uri: S3Uri, needs: Needs) -> str:
@@ -183,20 +249,33 @@ def _lists(needs: Needs) -> Iterator[Document]:
         uri = S3Uri.parse(text)
         prefixes.setdefault(uri.bucket, set()).add(f"{uri.key}*")
     for number, (bucket, keys) in enumerate(sorted(prefixes.items()), 1):
-        arn = f"arn:{needs.partition}:s3:::{bucket}"
-        yield {
-            **_allow(f"List{number}", ["s3:ListBucket"], [arn]),
-            "Condition": {"StringLike": {"s3:prefix": sorted(keys)}},
-        }
+        statement = allow(
+            f"List{number}", ["s3:ListBucket"], [f"arn:{needs.partition}:s3:::{bucket}"]
+        )
+        # All of a bucket may be listed without naming a prefix, too, and looked at (HeadBucket).
+        whole = "*" in keys
+        condition = {"StringLike": {"s3:prefix": sorted(keys)}}
+        yield statement if whole else {**statement, "Condition": condition}
 
 
 def _images(needs: Needs) -> Iterator[Document]:
-    yield _allow("Login", ["ecr:GetAuthorizationToken"], ["*"])
-    yield _allow("Pull", list(_PULL), _repositories(needs))
+    yield allow("Login", ["ecr:GetAuthorizationToken"], ["*"])
+    if needs.repositories:
+        yield allow("Pull", list(PULL), repository_arns(needs))
 
 
-def _repositories(needs: Needs) -> list[str]:
-    return [needs.arn("ecr", f"repository/{name}") for name in sorted(set(needs.repositories))]
+def repository_arns(needs: Needs) -> list[str]:
+    """The repositories, each once."""
+    return sorted({_repository_arn(needs, name) for name in needs.repositories})
+
+
+def _repository_arn(needs: Needs, name: str) -> str:
+    found = _ECR.fullmatch(name)
+    if not found:
+        return needs.arn("ecr", f"repository/{name}")
+    return needs.arn(
+        "ecr", f"repository/{found['name']}", region=found["region"], account=found["account"]
+    )
 
 
 def _groups(needs: Needs) -> list[str]:
@@ -207,27 +286,16 @@ def _groups(needs: Needs) -> list[str]:
 def _logs(needs: Needs) -> Iterator[Document]:
     actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents",
                "logs:DescribeLogStreams"]  # fmt: skip
-    yield _allow("Logs", actions, _groups(needs))
+    yield allow("Logs", actions, _groups(needs))
     namespaces = [_NAMESPACES[kind] for kind in needs.kinds]
     yield {
-        **_allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]),
+        **allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]),
         "Condition": {"StringEquals": {"cloudwatch:namespace": namespaces}},
     }
 
 
-def _keys(needs: Needs) -> Iterator[Document]:
-    if needs.kms_keys:
-        actions = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
-        yield _allow("Keys", actions, sorted(needs.kms_keys))
-
-
-def _network(needs: Needs) -> Iterator[Document]:
-    if needs.vpc:
-        yield _allow("Network", list(_VPC), [needs.arn("ec2", "*")])
-        yield _allow("NetworkLooks", list(_VPC_LOOKS), ["*"])
-
-
-def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Document:
+def allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Document:
+    """A statement; each action once."""
     return {
         "Sid": sid,
         "Effect": "Allow",

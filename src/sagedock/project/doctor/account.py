@@ -20,6 +20,7 @@ from sagedock.project.doctor.facts import (
     Seen,
     Wanted,
 )
+from sagedock.project.iam_needs import configured
 
 USAGES = {"train": "training job", "process": "processing job", "transform": "transform job",
           "serve": "endpoint"}  # fmt: skip
@@ -84,14 +85,17 @@ def role(asked: Asked, number: str) -> Role | None:
 
 
 def _needs(asked: Asked, number: str) -> iam.Needs:
+    known = configured(asked.config)
     data = (f"s3://{asked.bucket}/",) if asked.bucket else ()
-    repositories = tuple(image.repository or name for name, image in asked.config.images.items())
     return iam.Needs(
-        account=number,
-        region=asked.account.region,
-        inputs=data,
-        outputs=data,
-        repositories=repositories or ("*",),
+        **{
+            "repositories": ("*",),
+            **known,
+            "inputs": tuple(dict.fromkeys((*known.get("inputs", ()), *data))),
+            "outputs": tuple(dict.fromkeys((*known.get("outputs", ()), *data))),
+            "account": number,
+            "region": asked.account.region,
+        }
     )
 
 
