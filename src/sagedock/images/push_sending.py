@@ -24,6 +24,7 @@ _DENIED = (
     "denied", "unauthorized", "no basic auth", "authentication required", "not authorized",
     "forbidden",
 )  # fmt: skip
+_FAULT = ("unexpected http status: 5",)
 _FULL = ("no space left", "disk is full", "insufficient storage", "quota")
 
 Report = Callable[[str], None]
@@ -104,6 +105,12 @@ class Sending:
             ) from error
         if _has(error, _DENIED) and not _has(error, _EXPIRED):
             raise self._place.refused(error.message) from error
+        if _has(error, _FAULT):  # the engine itself has tried again by then, for a minute
+            raise EngineError(
+                error.message,
+                hint="The registry has a fault of its own, a full disk perhaps: its "
+                "log says which. Then push again: layers that have arrived are not sent again.",
+            ) from error
         if not left:
             raise EngineError(
                 f"{error.message} ({TRIES} tries)",

@@ -7,6 +7,7 @@ under their tags and in the registry under their digests alone.
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import re
@@ -165,6 +166,7 @@ def _passed_on(request: Request, address: tuple[str, int]) -> Response:
         if request.method == "HEAD" or ((answer.length or 0) <= _SMALL and length is not None):
             body: bytes | Iterator[bytes] = answer.read()
             connection.close()
+            _tell_full_disk(answer.status, body)
         else:
             body = _blocks(connection, answer)
     except ConnectionError:
@@ -176,6 +178,18 @@ def _passed_on(request: Request, address: tuple[str, int]) -> Response:
     return Response(
         status=answer.status, headers=headers, body=body, bodyless=request.method == "HEAD"
     )
+
+
+def _tell_full_disk(status: int, body: bytes) -> None:
+    """An engine tries again for a minute where the registry has a fault of its own; a full disk is
+    told at once, by a code that no engine tries again after."""
+    words = (b"no space left on device", b'"Err":%d' % errno.ENOSPC)  # as text, or as Go has it
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR and any(word in body for word in words):
+        raise RegistryError(
+            400,
+            "UNSUPPORTED",
+            "The disk of the registry on this machine is full: no space left on device",
+        )
 
 
 class _Incoming:
