@@ -93,7 +93,7 @@ def build(
     budget: str | None, from_image: str | None, part: str, no_cache: bool, force: bool, why: bool,
     check_reproducible: bool, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Build images: yours, the project's own, or on top of any base.
+    """Build images: yours, the project's own, or on any base.
 
     They are what SageMaker wants: of one platform, with Docker's manifest, without provenance.
     NAME is an image of the configuration (sagedock.toml), one of the project's own (base, training,

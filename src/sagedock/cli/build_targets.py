@@ -55,9 +55,9 @@ def targets(
     part: str,
 ) -> list[Target]:
     """Each image, in the order named. UsageError for what can't be meant."""
-    from sagedock.project.config import load
+    from sagedock.cli.configuration import current
 
-    config = load(Path.cwd())
+    config = current().config
     if from_image:
         if names:
             raise click.UsageError("--from-image takes no NAME: -t names the image.")
@@ -108,6 +108,8 @@ def run(target: Target, asked: Asked, report: Report, force: bool) -> Sequence[B
     """Build one; the project's own with what it stands on."""
     from sagedock import __version__, images
 
+    for parent in _missing_parents(target):
+        run(parent, asked, report, force)
     wishes = _with_index(target, asked)
     if target.folder is not None:
         return [images.build_folder(target.folder, environ=os.environ, name=target.name,
@@ -124,6 +126,27 @@ def run(target: Target, asked: Asked, report: Report, force: bool) -> Sequence[B
         [target.own], root=root, version=__version__, environ=os.environ, report=report,
         force=force, wishes=wishes,
     )  # fmt: skip
+
+
+def _missing_parents(target: Target) -> list[Target]:
+    """Images of the configuration that the target's Dockerfile stands on and the engine lacks."""
+    from sagedock.images.parents import parents
+    from sagedock.images.plan import Wishes
+    from sagedock.images.program import DockerProgram
+    from sagedock.project.config import load
+
+    if target.folder is None:
+        return []
+    dockerfile = target.wishes.file or target.folder / "Dockerfile"
+    known = load(Path.cwd()).images
+    if not known or not dockerfile.is_file():
+        return []
+    text = dockerfile.read_text("utf-8", errors="replace")
+    named = [name.removesuffix(":latest") for name in parents(text, target.wishes.build_args)]
+    wanted = [name for name in named if name in known and name != target.name]
+    there = DockerProgram(os.environ).inspect(*wanted)
+    plain = Wishes(platform=target.wishes.platform)
+    return [_configured(known[name], plain, None) for name in wanted if name not in there]
 
 
 def reproduced(target: Target, asked: Asked, report: Report) -> Reproduced:
@@ -159,8 +182,9 @@ def _with_index(target: Target, asked: Asked) -> Wishes:
 
 def _codeartifact(target: Target, asked: Asked) -> Secret | None:
     """The index of CodeArtifact as the secret that pip's index always is."""
+    from sagedock.cli.configuration import current
     from sagedock.images.plan import Secret
-    from sagedock.project.config import CodeArtifact, load
+    from sagedock.project.config import CodeArtifact
 
     place = target.codeartifact
     if asked.codeartifact:
@@ -177,9 +201,11 @@ def _codeartifact(target: Target, asked: Asked) -> Secret | None:
     from sagedock.aws.account import Account
     from sagedock.aws.codeartifact import index_address
 
-    config = load(Path.cwd())
-    account = Account(
-        asked.region or place.region or config.region, asked.profile or config.profile
-    )
+    source = click.get_current_context().get_parameter_source("region")
+    typed = source is click.core.ParameterSource.COMMANDLINE
+    # The index's own region beats the project's, which the option has by default.
+    region = asked.region if typed else place.region or asked.region
+    known = current()
+    account = Account(region or known.general("region"), asked.profile or known.general("profile"))
     address = index_address(account, place.domain, place.repository, owner=place.owner)
     return Secret(id="pip_index", value=address)

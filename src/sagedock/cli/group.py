@@ -15,7 +15,7 @@ from sagedock import __version__
 from sagedock.cli.configuration import META, CommandContext, Configuration, PerCommand
 
 COMMANDS = {
-    "init": "Write a new project: it builds, trains and is tested at once.",
+    "init": "Write a new project that builds, trains and is tested.",
     "train": "Run a training job in your image, with your data.",
     "process": "Run a script as a processing job.",
     "transform": "Send data through a model in batches.",
@@ -32,8 +32,8 @@ COMMANDS = {
     "down": "End the server that `up` has started.",
     "status": "Show whether a server runs, and where.",
     "env": "Print what points a shell at the server.",
-    "build": "Build images: yours, the project's own, or on top of any base.",
-    "lock": "Lock requirements with their hashes, for builds: NAME.in becomes NAME.lock beside it.",
+    "build": "Build images: yours, the project's own, or on any base.",
+    "lock": "Lock requirements with their hashes: NAME.in to NAME.lock.",
     "push": "Push an image to ECR, so that SageMaker can run it.",
     "config": "Show every setting, and where it comes from.",
     "doctor": "Check what jobs need here and on AWS, and say how to mend it.",

@@ -32,7 +32,7 @@ Examples:
 def init(
     name: str, directory: Path | None, only: str | None, from_image: str | None, dry_run: bool
 ) -> None:
-    """Write a new project: it builds, trains and is tested at once.
+    """Write a new project that builds, trains and is tested.
 
     Dockerfiles with hashed locks, a training script, a processing script, a serving handler,
     tests that run on this machine, build_and_push.sh and a CI recipe, on a small real data set.

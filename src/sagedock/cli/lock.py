@@ -33,7 +33,7 @@ def lock(
     names: tuple[str, ...], python: str | None, platforms: tuple[str, ...],
     from_source: tuple[str, ...], upgrade: bool, check: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Lock requirements with their hashes, for builds: NAME.in becomes NAME.lock beside it.
+    """Lock requirements with their hashes: NAME.in to NAME.lock.
 
     FOLDER is one with a requirements.in in or below it (default: this one), NAME an image of the
     configuration or of the project itself. A build fails when a lock no longer fits its .in file.
@@ -67,10 +67,10 @@ def lock(
 
 def _folders(names: tuple[str, ...]) -> list[Path]:
     """Each name's folder: an image of the configuration, one of the project's own, or a path."""
+    from sagedock.cli.configuration import current
     from sagedock.images import IMAGES, find_root
-    from sagedock.project.config import load
 
-    configured = load(Path.cwd()).images
+    configured = current().config.images
     found = []
     for name in names or (".",):
         if name in configured:

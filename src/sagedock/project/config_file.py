@@ -20,9 +20,9 @@ JOBS = ("train", "process", "transform", "serve")
 """Commands that templates are for."""
 COMMANDS = (
     *JOBS, "jobs", "describe", "logs", "stop", "invoke", "endpoints", "delete-endpoint", "run",
-    "up", "build", "lock", "push", "iam", "doctor", "ls", "cp", "prices",
+    "up", "build", "lock", "push", "iam", "doctor", "clean", "prices", "ls", "cp",
 )  # fmt: skip
-"""Commands that a table of defaults may be for."""
+"""Commands that a table of defaults may be for: all but those that are about the program itself."""
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sagedock.cli.group import COMMANDS
+from sagedock.project import config_file
+
 PROGRAM = Path(sys.executable).with_name("sagedock")
 NOTHING_SET = dict.fromkeys(
     (
@@ -38,6 +41,11 @@ def configured(sagedock, project):
     return run
 
 
+def test_every_command_that_works_for_a_project_may_have_a_table():
+    about_itself = {"init", "config", "version", "down", "status", "env"}
+    assert set(config_file.COMMANDS) == set(COMMANDS) - about_itself
+
+
 def write(folder: Path, text: str, name: str = "sagedock.toml") -> Path:
     file = folder / name
     file.write_text(text, "utf-8")
@@ -51,6 +59,12 @@ def planned(done: subprocess.CompletedProcess[str]) -> dict:
 
 
 # precedence
+
+
+def test_an_options_own_place_is_shown_for_each(configured, project):
+    write(project, "[build]\nplatform = 'linux/arm64'")
+    assert configured("build")["platform"] == ("linux/arm64", "sagedock.toml: build.platform")
+    assert configured("build", "--platform", "linux/amd64")["platform"][1] == "flag --platform"
 
 
 def test_a_flag_stands_above_the_environment_that_above_the_file_that_above_the_default(
