@@ -5,6 +5,7 @@ Nothing is written, and no password is kept.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 from docker import auth
@@ -35,7 +36,8 @@ def stored(host: str) -> Login | None:
     """The login that `docker login HOST` has left, None where there is none. Raises EngineError
     where a credential helper fails."""
     try:
-        found = auth.load_config().resolve_authconfig(host)
+        with warnings.catch_warnings(action="ignore"):  # of a helper that is missing: an error
+            found = auth.load_config().resolve_authconfig(host)
     except DockerException as error:
         raise EngineError(
             f"The login for {host} can't be read: {error}.",

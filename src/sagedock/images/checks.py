@@ -135,10 +135,10 @@ def starting(facts: Facts) -> Iterator[Finding]:
         )
     if entry or not facts.layers:
         return
+    broken = [finding for program in PROGRAMS for finding in _broken(facts, program)]
+    yield from broken
     able = capabilities(facts)
-    for program in PROGRAMS:
-        yield from _broken(facts, program)
-    if not any(program in able for program in PROGRAMS):
+    if not broken and not any(program in able for program in PROGRAMS):
         yield _warning(
             "A1.1,D1.1",
             "there is neither an ENTRYPOINT nor an executable `train` or `serve` on PATH: only "
@@ -260,10 +260,14 @@ def accelerators(facts: Facts) -> Iterator[Finding]:
 def secrets(facts: Facts) -> Iterator[Finding]:
     """What is in an image is read by everybody who may pull it, also from a layer below."""
     rows = "secrets"
-    for text in in_environment(facts.image.environment):
-        yield _error(rows, f"{text} is in ENV: whoever may pull the image reads it")
-    for text in in_history(facts.history):
-        yield _error(rows, f"{text} is in the image's history: whoever may pull it reads it")
+    places = {
+        "ENV": in_environment(facts.image.environment),
+        "the image's history": in_history(facts.history),
+    }
+    for where, texts in places.items():
+        for text, certain in texts:
+            found = f"{text} is in {where}: whoever may pull the image reads it"
+            yield _error(rows, found) if certain else _warning(rows, found)
     for number, layer in enumerate(facts.layers, 1):
         for path, certain in in_files(layer.entries):
             gone = "" if path in facts.tree else f", taken away later but still in layer {number}"

@@ -14,11 +14,15 @@ from sagedock.images.push_layers import Entry
 KEPT_BYTES = 8192
 """How much of a suspicious file is looked at."""
 
-_NAMES = re.compile(
+_TOKENS = (
     r"AWS_SECRET_ACCESS_KEY|AWS_SESSION_TOKEN|CODEARTIFACT_AUTH_TOKEN|GITHUB_TOKEN|GH_TOKEN|"
-    r"HF_TOKEN|HUGGING_FACE_HUB_TOKEN|OPENAI_API_KEY|WANDB_API_KEY|PYPI_TOKEN|TWINE_PASSWORD|"
-    r"(?:[A-Z0-9]+_)*(?:PASSWORD|SECRET_KEY)"
+    r"HF_TOKEN|HUGGING_FACE_HUB_TOKEN|OPENAI_API_KEY|WANDB_API_KEY|PYPI_TOKEN|TWINE_PASSWORD"
 )
+_LIKELY = r"(?:[A-Z0-9]+_)*(?:PASSWORD|SECRET_KEY)"
+"""Names that may as well have a harmless default."""
+
+_NAMES = re.compile(rf"{_TOKENS}|{_LIKELY}")
+_CERTAIN = re.compile(_TOKENS)
 _ASSIGNED = re.compile(rf"\b({_NAMES.pattern})=(['\"]?)([^\s'\"$|&;]{{4,}})")
 _VALUES = (
     ("an access key of AWS", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
@@ -52,19 +56,23 @@ def is_suspect(path: str) -> bool:
     return bool(_KEY_NAME.search(path)) or any(where.search(path) for where, _ in _FILES)
 
 
-def in_environment(environment: Mapping[str, str]) -> list[str]:
-    """What is secret among an image's variables."""
+def in_environment(environment: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """What is secret among an image's variables, and whether that is certain."""
     named = [name for name, value in environment.items() if value and _NAMES.fullmatch(name)]
-    return named + list(_valued(environment.values()))
+    return [*map(_judged, named), *((what, True) for what in _valued(environment.values()))]
 
 
-def in_history(steps: Iterable[str]) -> list[str]:
-    """What is secret in the lines that an image keeps of its making."""
-    found: dict[str, None] = {}
+def in_history(steps: Iterable[str]) -> list[tuple[str, bool]]:
+    """The same in the lines that an image keeps of its making."""
+    found: dict[tuple[str, bool], None] = {}
     for step in steps:
-        found.update(dict.fromkeys(match[1] for match in _ASSIGNED.finditer(step)))
-        found.update(dict.fromkeys(_valued([step])))
+        found.update(dict.fromkeys(_judged(match[1]) for match in _ASSIGNED.finditer(step)))
+        found.update(dict.fromkeys((what, True) for what in _valued([step])))
     return list(found)
+
+
+def _judged(name: str) -> tuple[str, bool]:
+    return name, bool(_CERTAIN.fullmatch(name))
 
 
 def _valued(texts: Iterable[str]) -> Iterator[str]:

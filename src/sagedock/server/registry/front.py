@@ -164,9 +164,10 @@ def _passed_on(request: Request, address: tuple[str, int]) -> Response:
         if request.method == "HEAD" and length is not None:
             headers["Content-Length"] = length
         if request.method == "HEAD" or ((answer.length or 0) <= _SMALL and length is not None):
-            body: bytes | Iterator[bytes] = answer.read()
+            whole = answer.read()
             connection.close()
-            _tell_full_disk(answer.status, body)
+            _tell_full_disk(answer.status, whole)
+            body: bytes | Iterator[bytes] = whole
         else:
             body = _blocks(connection, answer)
     except ConnectionError:
