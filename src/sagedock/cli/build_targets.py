@@ -130,15 +130,15 @@ def run(target: Target, asked: Asked, report: Report, force: bool) -> Sequence[B
 
 def _missing_parents(target: Target) -> list[Target]:
     """Images of the configuration that the target's Dockerfile stands on and the engine lacks."""
+    from sagedock.cli.configuration import current
     from sagedock.images.parents import parents
     from sagedock.images.plan import Wishes
     from sagedock.images.program import DockerProgram
-    from sagedock.project.config import load
 
     if target.folder is None:
         return []
     dockerfile = target.wishes.file or target.folder / "Dockerfile"
-    known = load(Path.cwd()).images
+    known = current().config.images
     if not known or not dockerfile.is_file():
         return []
     text = dockerfile.read_text("utf-8", errors="replace")

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sagedock.errors import UsageError
+from sagedock.project.init_locks import Entry, closure
 
 PARTS = ("training", "processing", "serving")
 SUFFIX = ".tmpl"
@@ -27,6 +28,13 @@ _MARK = re.compile(r"@([A-Z_]+)@")
 _IF = re.compile(r"@(?P<word>IF|IFNOT) (?P<names>[a-z|-]+)@")
 _END = "@END@"
 _OWN_NAMES = frozenset({"sagedock", "test", "tests", "data", *PARTS})
+
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "training": ("joblib", "numpy", "pandas", "scikit-learn"),
+    "processing": ("pandas", "scikit-learn"),
+    "serving": ("joblib", "numpy", "scikit-learn"),
+}
+"""What the scripts import that sagedock's own images hold, and others may not."""
 
 _ONLY_FOR: Mapping[str, str] = {
     "containers/training/": "training",
@@ -110,10 +118,10 @@ def parts_of(text: str) -> tuple[str, ...]:
 
 
 def files(
-    project: NewProject, templates: Mapping[str, str], parents: Mapping[str, str]
+    project: NewProject, templates: Mapping[str, str], parents: Mapping[str, Entry]
 ) -> tuple[NewFile, ...]:
-    """Every file of the project, by path. `templates` maps paths to texts; `parents` maps each
-    package that the parent images hold to its version."""
+    """Every file of the project, by path. `templates` maps paths to texts; `parents` is what
+    sagedock's own images hold: a project on another image locks what it needs of that itself."""
     values = _values(project, parents)
     return tuple(
         NewFile(path=path, text=render(text, values, project.words))
@@ -150,7 +158,7 @@ def _wanted(path: str, project: NewProject) -> bool:
     return all(part in project.parts for start, part in _ONLY_FOR.items() if path.startswith(start))
 
 
-def _values(project: NewProject, parents: Mapping[str, str]) -> dict[str, str]:
+def _values(project: NewProject, parents: Mapping[str, Entry]) -> dict[str, str]:
     base = f"{project.name}-base" if project.from_image else ""
     own = {f"PARENT_{part.upper()}": base or f"sagedock/{part}:{project.version}" for part in PARTS}
     return {
@@ -161,5 +169,9 @@ def _values(project: NewProject, parents: Mapping[str, str]) -> dict[str, str]:
         "IMAGE": f"{project.name}-{project.parts[-1]}",
         "IMAGES": ", ".join(f"{project.name}-{part}" for part in project.parts),
         "FOLDERS": ", ".join(f'"{part}"' for part in project.parts),
-        "CONSTRAINTS": "\n".join(f"{name}=={found}" for name, found in sorted(parents.items())),
+        "CONSTRAINTS": "\n".join(f"{name}=={parents[name].version}" for name in sorted(parents)),
+        **{
+            f"LOCK_{part.upper()}": closure(parents, needed).rstrip() if project.from_image else ""
+            for part, needed in _NEEDED.items()
+        },
     }

@@ -6,7 +6,6 @@ A folder that holds anything is never written to; what is interrupted leaves not
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -16,10 +15,10 @@ from pathlib import Path
 from sagedock.errors import OutputError, ResourceInUseError
 from sagedock.images import lock
 from sagedock.project.init import SUFFIX, NewFile
+from sagedock.project.init_locks import Entry, entries
 
 TEMPLATE = Path(__file__).with_name("template")
 LOCK = "/requirements.lock"
-_LOCKED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 _PARENT_LOCKS = ("base", "pandas", "training", "serving")
 _BESIDE = frozenset({".git", ".DS_Store"})
 """What a folder may hold before a project is put into it."""
@@ -34,13 +33,10 @@ def templates(folder: Path = TEMPLATE) -> dict[str, str]:
     }
 
 
-def parent_packages(root: Path) -> dict[str, str]:
-    """What sagedock's own images hold, package to version, by the locks below `root`."""
-    found: dict[str, str] = {}
-    for name in _PARENT_LOCKS:
-        text = (root / "containers" / name / "requirements.lock").read_text("utf-8")
-        found.update(_LOCKED.findall(text))
-    return found
+def parent_packages(root: Path) -> dict[str, Entry]:
+    """What sagedock's own images hold, by the locks below `root`."""
+    places = (root / "containers" / name / "requirements.lock" for name in _PARENT_LOCKS)
+    return entries(place.read_text("utf-8") for place in places)
 
 
 def locked(files: Iterable[NewFile]) -> tuple[NewFile, ...]:

@@ -128,3 +128,20 @@ def test_a_part_alone_passes_its_tests(empty, project, images, docker_cli):
         assert re.search(r"^=* ?7 passed in ", said, re.M)
     finally:
         docker_cli("image", "rm", "--force", f"{name}-serving", check=False)
+
+
+def test_a_project_on_another_image_builds_trains_and_passes_its_tests(
+    empty, project, images, docker_cli
+):
+    name = f"new-{uuid.uuid4().hex[:8]}"
+    empty.done(f"first/bin/sagedock init {name} --from-image {images['pandas']}")
+    activate = f". {project.folder}/.venv/bin/activate\n"
+    try:
+        shell = Shell(empty.folder / name, empty.variables)
+        said = shell.done(f"{activate}sagedock build {name}-serving\n")  # its parent comes first
+        said = shell.done(activate + commands(readme(shell), "Every day"))
+        assert f"{name}-base:latest" in said
+        assert re.search(r"^=* ?16 passed in ", said, re.M)
+    finally:
+        made = [f"{name}-{part}" for part in ("training", "processing", "serving", "base")]
+        docker_cli("image", "rm", "--force", *made, check=False)

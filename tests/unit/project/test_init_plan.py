@@ -145,12 +145,15 @@ def test_a_project_of_these_parts_is_whole(tmp_path, parts):
 @pytest.mark.parametrize("parts", CHOICES, ids="-".join)
 @pytest.mark.parametrize("name", ["ab", "a-name-that-is-32-characters-xyz"])
 def test_linters_have_nothing_to_say_of_it(tmp_path, parts, name):
-    folder = written(tmp_path / name, parts, name)
+    linted(written(tmp_path / name, parts, name))
+
+
+def linted(folder: Path) -> None:
     for arguments in (
         ["ruff", "check", "--no-cache"],
         ["ruff", "format", "--check", "--no-cache"],
         ["shellcheck", "build_and_push.sh", "containers/install.sh"],
-        ["hadolint", *(f"containers/{part}/Dockerfile" for part in parts)],
+        ["hadolint", *folder.glob("containers/*/Dockerfile")],
     ):
         done = subprocess.run(
             [BIN / arguments[0], *arguments[1:]],
@@ -203,6 +206,27 @@ def test_versions_are_sagedocks_own(tmp_path):
     project = tomllib.loads((folder / "pyproject.toml").read_text())
     assert project["project"]["name"] == "penguins"
     assert json.dumps(project["tool"]["sagedock"]["train"])
+
+
+def test_on_another_image_everything_is_locked_that_the_scripts_import(tmp_path):
+    folder = written(tmp_path / "penguins", from_image="my/torch:2.9")
+    config = load(folder)
+    assert config.images["penguins-base"].base == "my/torch:2.9"
+    assert next(iter(config.images)) == "penguins-base"
+    lock.check(folder)
+    assert not (folder / "containers" / "constraints.txt").exists()
+    for part, held in {
+        "training": ["cloudpickle", "joblib", "narwhals", "numpy", "pandas", "python-dateutil",
+                     "scikit-learn", "scipy", "six", "tabulate", "threadpoolctl"],
+        "serving": ["cloudpickle", "joblib", "narwhals", "numpy", "scikit-learn", "scipy",
+                    "threadpoolctl"],
+    }.items():  # fmt: skip
+        place = folder / "containers" / part
+        assert "ARG PARENT=penguins-base\n" in (place / "Dockerfile").read_text()
+        text = (place / "requirements.lock").read_text()
+        assert sorted(re.findall(r"^([\w-]+)==", text, re.MULTILINE)) == held
+        assert text.count("--hash=sha256:") >= len(held)
+    linted(folder)
 
 
 def test_the_data_is_the_data(tmp_path):
