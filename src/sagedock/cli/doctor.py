@@ -32,7 +32,7 @@ Examples:
 @JSON
 @click.pass_context
 def doctor(ctx: click.Context, /, as_json: bool, **options: Any) -> None:
-    """Check what jobs need here and on AWS, and say how to mend it.
+    """Check what jobs need, here and on AWS, and how to mend it.
 
     Changes nothing. Each check has a limit of time. Exits with 1 if anything failed; a warning is
     no failure.

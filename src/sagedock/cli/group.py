@@ -36,7 +36,7 @@ COMMANDS = {
     "lock": "Lock requirements with their hashes: NAME.in to NAME.lock.",
     "push": "Push an image to ECR, so that SageMaker can run it.",
     "config": "Show every setting, and where it comes from.",
-    "doctor": "Check what jobs need here and on AWS, and say how to mend it.",
+    "doctor": "Check what jobs need, here and on AWS, and how to mend it.",
     "iam": "Print the least policies that this project's jobs need.",
     "clean": "Remove what killed processes have left.",
     "prices": "Show what instances cost by the hour, on demand.",
