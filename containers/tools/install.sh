@@ -15,6 +15,9 @@ pip=${PIP:-$python -m pip}
 # shellcheck source=containers/tools/network.sh
 . "$(dirname "$0")/network.sh"
 
+# What is compiled here must not hold the name of pip's folder, which is another one each time.
+export CFLAGS=-g0 LDFLAGS=-Wl,--build-id=none
+
 # PIP is a command with arguments: it is meant to be split
 # shellcheck disable=SC2086
 $pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-warn-script-location \
@@ -32,8 +35,6 @@ find "$site" -depth -type d \( -name tests -o -name test -o -name include \
 find "$site" -type f \( -name '*.[acho]' -o -name '*.cpp' -o -name '*.hpp' -o -name '*.pyx' \
   -o -name '*.pxd' -o -name '*.pxi' -o -name '*.tp' -o -name '*.exe' -o -name 'examples-1.json*' \
   -o -name conftest.py \) -delete
-# What was compiled here has an id that its folder's name, drawn by pip, goes into.
-find "$site" -type f -name '*.so*' ! -path '*.libs/*' \
-  -exec strip --strip-unneeded --remove-section=.note.gnu.build-id {} +
+find "$site" -type f -name '*.so*' ! -path '*.libs/*' -exec strip --strip-unneeded {} +
 
 sh "$(dirname "$0")/settle.sh" "$root" "$site"

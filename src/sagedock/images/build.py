@@ -29,7 +29,8 @@ Report = Callable[[str], None]
 _NOISE = re.compile(r"#\d+ (sha256:|extracting |transferring )|#\d+ \.\.\.$|\s*$")
 _FAILED_STEP = re.compile(r"^ > (?P<step>\[.*?)(:\s*)?$")
 _TOLD = re.compile(r"^(?:#\d+ [\d.]+ )?sagedock: error: (?P<words>.*)")
-_FOREIGN = re.compile(r"exec format error|no match for platform|does not support platform", re.I)
+_FOREIGN = re.compile(r"exec format error|qemu-\w+", re.IGNORECASE)
+_NO_BASE = re.compile(r"no match for platform|ERROR: .*(manifests/|not found|no such host)", re.I)
 _TAIL = 20
 _HEAVY = 6
 
@@ -372,6 +373,11 @@ def _hint(plan: plans.BuildPlan, lines: Sequence[str]) -> str:
         return (
             f"This engine can't run programs for {plan.platform}: install QEMU's handlers there "
             "(Debian: qemu-user-static and binfmt-support), or build on such a machine."
+        )
+    if plan.platform not in {None, plans.PLATFORM} and any(_NO_BASE.search(line) for line in lines):
+        return (
+            f"The base image is needed for {plan.platform}, and this engine has it for another "
+            f"platform or not at all: docker pull --platform {plan.platform} BASE"
         )
     return (
         "If a download failed: HTTPS_PROXY, PIP_INDEX_URL and SAGEDOCK_CA_BUNDLE reach the "
