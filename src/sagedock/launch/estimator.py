@@ -17,6 +17,7 @@ from sagedock.launch.job import LaunchedJob
 from sagedock.launch.model import Model
 from sagedock.launch.place import Place, place_of
 from sagedock.launch.predictor import Predictor
+from sagedock.launch.tracking.place import tracked
 from sagedock.launch.transformer import Transformer
 from sagedock.launch.upload import Upload
 from sagedock.local.records import Kind, Status
@@ -57,7 +58,8 @@ class Estimator:
     `max_run` in seconds, `volume_size` in GB. With `entry_point` the image is told to run that
     script (script mode), packed with `source_dir` and `dependencies`. Spot instances, checkpoints,
     networks, keys, warm pools and retries are AWS's: jobs on this machine refuse them, or say that
-    they have no effect.
+    they have no effect. With a `tracking_uri` of MLflow's (or MLFLOW_TRACKING_URI) each job is a
+    run of the experiment `experiment_name` there.
     """
 
     def __init__(
@@ -97,13 +99,15 @@ class Estimator:
         volume_kms_key: str | None = None,
         keep_alive_period_in_seconds: int | None = None,
         max_retry_attempts: int | None = None,
+        tracking_uri: str | None = None,
+        experiment_name: str | None = None,
     ) -> None:
         if source_dir and not entry_point:
             raise UsageError(
                 "source_dir is given without entry_point.",
                 hint="Name the script in it that is to be run: entry_point='train.py'.",
             )
-        self.sagemaker_session = place_of(sagemaker_session)
+        self.sagemaker_session = tracked(place_of(sagemaker_session), tracking_uri, experiment_name)
         self.image_uri, self.role = image_uri, role
         self.instance_count, self.instance_type = instance_count, instance_type
         self.volume_size, self.max_run, self.input_mode = volume_size, max_run, input_mode

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from sagedock.contract.names import name_from_base
+from sagedock.engine.plan import LogLine
 from sagedock.errors import UsageError
 from sagedock.launch.upload import Upload
 from sagedock.local.records import Kind, Status
@@ -154,6 +155,10 @@ class Place(ABC):
             Kind.PROCESSING: lambda: client.stop_processing_job(ProcessingJobName=name),
             Kind.TRANSFORM: lambda: client.stop_transform_job(TransformJobName=name),
         }[kind]()
+
+    @abstractmethod
+    def lines(self, kind: Kind, name: str) -> list[LogLine]:
+        """A job's log so far, each line with its time."""
 
     @abstractmethod
     def logs(self, job_name: str) -> list[str]:

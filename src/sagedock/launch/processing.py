@@ -13,6 +13,7 @@ from sagedock.contract.paths import ML
 from sagedock.errors import InputError
 from sagedock.launch.job import LaunchedJob
 from sagedock.launch.place import Place, local_path, place_of
+from sagedock.launch.tracking.place import tracked
 from sagedock.launch.upload import Upload
 from sagedock.local.records import Kind
 from sagedock.store.uri import SCHEME, S3Uri
@@ -80,7 +81,8 @@ class ScriptProcessor:
     """Runs scripts in any image. Names and meanings of the arguments are SDK v2's.
 
     `command` is the interpreter, as in `["python3"]`. Keys, and all of `network_config` but the
-    isolation, are AWS's: jobs on this machine say that they have no effect.
+    isolation, are AWS's: jobs on this machine say that they have no effect. `tracking_uri` and
+    `experiment_name` are MLflow's, as the Estimator's.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class ScriptProcessor:
         network_config: NetworkConfig | None = None,
         volume_kms_key: str | None = None,
         output_kms_key: str | None = None,
+        tracking_uri: str | None = None,
+        experiment_name: str | None = None,
     ) -> None:
-        self.sagemaker_session = place_of(sagemaker_session)
+        self.sagemaker_session = tracked(place_of(sagemaker_session), tracking_uri, experiment_name)
         self.image_uri, self.command, self.role = image_uri, tuple(command), role
         self.instance_count, self.instance_type = instance_count, instance_type
         self.volume_size_in_gb = volume_size_in_gb

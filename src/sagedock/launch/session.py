@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from sagedock.engine.plan import LogLine
 from sagedock.errors import (
     InputError,
     JobFailedError,
@@ -253,6 +254,10 @@ class Session(Place):
     def listener(self) -> Listener:
         """Who is told of jobs that are waited for."""
         return self._listener or PlainListener(self._stream or sys.stdout)
+
+    def lines(self, kind: Kind, name: str) -> list[LogLine]:
+        """A job's log so far, each line with its time."""
+        return list(self.sagemaker_client.logs(self.sagemaker_client.job(kind, name)))
 
     def logs(self, job_name: str) -> list[str]:
         """The lines of a job's log so far."""

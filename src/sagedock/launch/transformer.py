@@ -10,6 +10,7 @@ from sagedock import cloud_requests, requests
 from sagedock.errors import UsageError
 from sagedock.launch.job import LaunchedJob
 from sagedock.launch.place import Place, place_of
+from sagedock.launch.tracking.place import tracked
 from sagedock.local.records import Kind
 from sagedock.local.transform.processing import check_paths
 from sagedock.store.uri import S3Uri
@@ -19,7 +20,8 @@ class Transformer:
     """Runs transform jobs with the model `model_name`.
 
     `output_path` is an s3:// prefix or a local folder, by default
-    `s3://<default bucket>/<job>`; `max_payload` in MB.
+    `s3://<default bucket>/<job>`; `max_payload` in MB. `tracking_uri` and `experiment_name` are
+    MLflow's, as the Estimator's.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class Transformer:
         sagemaker_session: Place | None = None,
         output_kms_key: str | None = None,
         volume_kms_key: str | None = None,
+        tracking_uri: str | None = None,
+        experiment_name: str | None = None,
     ) -> None:
-        self.sagemaker_session = place_of(sagemaker_session)
+        self.sagemaker_session = tracked(place_of(sagemaker_session), tracking_uri, experiment_name)
         self.model_name = model_name
         self.instance_count, self.instance_type = instance_count, instance_type
         self.strategy, self.assemble_with, self.accept = strategy, assemble_with, accept

@@ -100,6 +100,13 @@ class LocalSettings:
         return {**self.container_environment, **trust}
 
 
+def mlflow_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What MLflow's own variables say of where runs go, as far as they are set."""
+    env = os.environ if environment is None else environment
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID")
+    return {name: env[name] for name in names if env.get(name)}
+
+
 def _data_folder(env: Mapping[str, str]) -> Path:
     if env.get("SAGEDOCK_DATA"):
         return Path(env["SAGEDOCK_DATA"]).expanduser().absolute()

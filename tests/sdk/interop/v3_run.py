@@ -19,7 +19,10 @@ outputs = [
     ProcessingOutput(f"/opt/ml/processing/{name}", f"s3://{bucket}/interop/{name}", name)
     for name in ("train", "test")
 ]
-ScriptProcessor(processing_image, ["python3"], sagemaker_session=account).to_sdk_v3().run(
+processor = ScriptProcessor(
+    processing_image, ["python3"], instance_type="ml.m5.large", sagemaker_session=account
+)
+processor.to_sdk_v3().run(
     code=f"{code}/preprocessing.py",
     inputs=[item.to_sdk_v3() for item in inputs],
     outputs=[item.to_sdk_v3() for item in outputs],
@@ -28,6 +31,7 @@ ours = Estimator(
     training_image,
     entry_point="sklearn_rf.py",
     source_dir=f"{code}/rf",
+    instance_type="ml.m5.large",
     hyperparameters={"n_estimators": 50},
     sagemaker_session=account,
 )

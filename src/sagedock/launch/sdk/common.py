@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from sagedock.errors import UsageError
 from sagedock.launch.place import Place
+from sagedock.launch.tracking.place import wished_uri
 from sagedock.store.uri import SCHEME
 
 Found = Mapping[str, str]
@@ -137,8 +138,13 @@ Facade = TypeVar("Facade")
 
 
 def moved(ours: Facade, theirs: Any) -> Facade:
-    """A facade as it would be at the SDK's place."""
+    """A facade as it would be at the SDK's place. Raises UsageError for one that is tracked."""
     found: Any = copy(ours)
+    if uri := wished_uri(found.sagemaker_session):
+        raise UsageError(
+            f"tracking_uri is {uri!r}: the SDK's jobs are not tracked by MLflow from here.",
+            hint="Leave it out, and let the script call mlflow.",
+        )
     found.sagemaker_session = SdkPlace(found.sagemaker_session, theirs)
     return found  # type: ignore[no-any-return]
 
