@@ -14,6 +14,13 @@ _CREDENTIALS_HINT = (
     "Set credentials as for the AWS CLI (AWS_PROFILE, aws sso login …), or try it on this machine "
     "first: sagedock run -- <the same command>"
 )
+_NETWORK_HINT = (
+    "Is the network there? A proxy is taken from HTTPS_PROXY, its certificates from AWS_CA_BUNDLE."
+)
+_THROTTLED = frozenset(
+    {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",
+     "SlowDown"}
+)  # fmt: skip
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
@@ -93,12 +100,23 @@ def told(what: str, hint: str = "") -> Iterator[None]:
         code, message = said.get("Code", "error"), said.get("Message", str(error))
         raise AwsError(f"{what}: {code}: {message}", hint=_hint(code, hint)) from error
     except BotoCoreError as error:
-        raise AwsError(f"{what}: {error}", hint=_CREDENTIALS_HINT) from error
+        raise AwsError(f"{what}: {error}", hint=_unheard(error)) from error
+
+
+def _unheard(error: Exception) -> str:
+    """What to do where no service has answered."""
+    from botocore.exceptions import HTTPClientError, ParamValidationError
+
+    if isinstance(error, HTTPClientError):
+        return _NETWORK_HINT
+    return "" if isinstance(error, ParamValidationError) else _CREDENTIALS_HINT
 
 
 def _hint(code: str, permission: str) -> str:
     if code in EXPIRED:
         return "The credentials are too old: get new ones (aws sso login, or a new session token)."
+    if code in _THROTTLED:
+        return "AWS asks for patience: try again in a moment, or set AWS_RETRY_MODE=adaptive."
     if code in _DENIED or "Denied" in code:
         return permission or "The caller lacks a permission: `sagedock iam` prints what is needed."
     return ""

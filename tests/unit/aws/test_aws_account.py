@@ -3,7 +3,12 @@
 import os
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+)
 
 from sagedock.aws.account import Account, told
 from sagedock.errors import AwsError, UsageError
@@ -50,7 +55,8 @@ def test_one_client_serves_all() -> None:
     [
         ("ExpiredTokenException", "too old"),
         ("AccessDeniedException", "sagedock iam"),
-        ("ThrottlingException", ""),
+        ("ThrottlingException", "AWS_RETRY_MODE"),
+        ("InternalFailure", ""),
     ],
 )
 def test_the_services_words_are_kept(code: str, hint: str) -> None:
@@ -63,3 +69,16 @@ def test_without_credentials_the_way_to_them_is_said() -> None:
     with pytest.raises(AwsError, match="Unable to locate cred") as caught, told("Who you are"):
         raise NoCredentialsError
     assert "AWS_PROFILE" in (caught.value.hint or "")
+
+
+def test_where_nobody_answers_the_network_is_asked_about() -> None:
+    error = EndpointConnectionError(endpoint_url="http://nowhere")
+    with pytest.raises(AwsError, match="Could not connect") as caught, told("Jobs"):
+        raise error
+    assert "HTTPS_PROXY" in caught.value.hint
+
+
+def test_a_wrong_parameter_is_no_matter_of_credentials() -> None:
+    with pytest.raises(AwsError) as caught, told("Jobs"):
+        raise ParamValidationError(report="x")
+    assert caught.value.hint == ""
