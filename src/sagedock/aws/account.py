@@ -105,9 +105,10 @@ def told(what: str, hint: str = "") -> Iterator[None]:
 
 def _unheard(error: Exception) -> str:
     """What to do where no service has answered."""
+    from botocore.exceptions import ConnectionError as NotReachedError
     from botocore.exceptions import HTTPClientError, ParamValidationError
 
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, HTTPClientError | NotReachedError):
         return _NETWORK_HINT
     return "" if isinstance(error, ParamValidationError) else _CREDENTIALS_HINT
 
