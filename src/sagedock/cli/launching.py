@@ -23,6 +23,7 @@ from sagedock.cli.listeners import Show, show_on
 from sagedock.cli.planning import planning_session
 from sagedock.cli.printing import as_text
 from sagedock.cli.summary import summary_lines
+from sagedock.cli.tracking import NAMES, tracked_as
 from sagedock.errors import ResourceNotFoundError, ValidationError
 from sagedock.launch.job import LaunchedJob
 from sagedock.local.records import Kind, Status
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sagedock.launch.upload import Upload
 
 _MANNER = ("detach", "quiet", "dry_run", "as_json")
-_WHERE = ("aws", "profile", "region", "bucket")
+_WHERE = ("aws", "profile", "region", "bucket", *NAMES)
 Prepare = Callable[["Place"], tuple[requests.Request, list["Upload"]]]
 Ready = Callable[["Place", str], AbstractContextManager[None]]
 """What has to be there when the job of that name starts, made in its `with` block."""
@@ -97,7 +98,8 @@ def plans_on(data: Path | None, options: Mapping[str, Any]) -> Iterator[Place]:
 
 def _run(what: Launch, prepare: Prepare, ready: Ready) -> None:
     show = show_on(sys.stderr if what.as_json or what.detach else sys.stdout, quiet=what.quiet)
-    with open_session(what.data, show, what.options) as session:
+    with open_session(what.data, show, what.options) as opened:
+        session = tracked_as(opened, what.options)
         request, uploads = prepare(session)
         requests.validate(what.operation, request)
         job = LaunchedJob(session, what.kind, request[what.name_member])

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from sagedock.cli.templates import TEMPLATE
+from sagedock.cli.tracking import TRACKING
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -128,11 +129,12 @@ _MANNER = (
 
 def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What training and processing jobs have in common, and how a job is launched."""
-    many = (*_NAMED, _MAX_RUN, *_MARKED, _ISOLATION, *NETWORK, *_KEYS, *_EXPERIMENT)
+    many = (*_NAMED, _MAX_RUN, *_MARKED, _ISOLATION, *NETWORK, *_KEYS, *_EXPERIMENT, *TRACKING)
     return with_options(TEMPLATE, *many, *_MANNER, *AWS_OPTIONS, BUCKET)(function)
 
 
-TRANSFORM = (TEMPLATE, *_NAMED, *_MARKED, *_KEYS, *_EXPERIMENT, *_MANNER, *AWS_OPTIONS, BUCKET)
+TRANSFORM = (TEMPLATE, *_NAMED, *_MARKED, *_KEYS, *_EXPERIMENT, *TRACKING, *_MANNER,
+             *AWS_OPTIONS, BUCKET)  # fmt: skip
 """The same of transform jobs, which have no limit of time; isolation is the model's."""
 
 
