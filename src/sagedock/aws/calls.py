@@ -85,11 +85,13 @@ def code_of(error: AwsError) -> str:
 def may_pass(error: SagedockError) -> bool:
     """Whether it is worth asking again: throttling, a fault of the service's, a connection that
     broke. Credentials that are missing or too old are none of these."""
+    from botocore.exceptions import ConnectionError as NotReachedError
     from botocore.exceptions import HTTPClientError
 
     if not isinstance(error, AwsError):
         return False
-    return code_of(error) in _PASSING or isinstance(error.__cause__, HTTPClientError)
+    broken = isinstance(error.__cause__, HTTPClientError | NotReachedError)
+    return broken or code_of(error) in _PASSING
 
 
 def is_expired(error: SagedockError) -> bool:
