@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sagedock.errors import UsageError
 
@@ -98,6 +99,7 @@ class Defaults(MutableMapping[str, Any]):
     def __init__(self, configuration: Configuration, name: str, command: click.Command) -> None:
         self.configuration, self.name, self.command = configuration, name, command
         self.template: str | None = None
+        self.kept: frozenset[str] | None = None
 
     @cached_property
     def values_found(self) -> dict[str, Any]:
@@ -105,7 +107,7 @@ class Defaults(MutableMapping[str, Any]):
         from sagedock.cli import option_tables
 
         try:
-            return option_tables.defaults(
+            found = option_tables.defaults(
                 self.configuration, self.name, self.command, self.template
             )
         except UsageError as error:
@@ -113,6 +115,7 @@ class Defaults(MutableMapping[str, Any]):
                 raise
             self.configuration.problem = error
             return {}
+        return {key: value for key, value in found.items() if self.kept is None or key in self.kept}
 
     def origin(self, parameter: click.Parameter) -> str:
         """Where in the file a parameter's value stands."""
@@ -125,6 +128,11 @@ class Defaults(MutableMapping[str, Any]):
     def use(self, template: str) -> None:
         """Put a template's options above the command's table."""
         self.template = template
+        self.__dict__.pop("values_found", None)
+
+    def keep(self, names: frozenset[str]) -> None:
+        """Leave defaults to these parameters only."""
+        self.kept = names
         self.__dict__.pop("values_found", None)
 
     def __getitem__(self, key: str) -> Any:
@@ -179,6 +187,16 @@ class CommandContext(click.Context):
         if META in self.meta:
             self.meta[META].lenient = True
         return super().get_help()
+
+
+def typed_over_file(options: dict[str, Any], name: str, *others: str) -> None:
+    """Take from `options` what only the file says of `others`, where `name`, which excludes them,
+    was typed."""
+    context = click.get_current_context()
+    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        for other in others:
+            if context.get_parameter_source(other) is ParameterSource.DEFAULT_MAP:
+                options[other] = None
 
 
 def current() -> Configuration:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from sagedock.cli.templates import TEMPLATE
+from sagedock.cli.templates import REQUEST, TEMPLATE
 from sagedock.cli.tracking import TRACKING
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -119,9 +119,7 @@ _MANNER = (
     click.option("-q", "--quiet", is_flag=True, help="Do not show the job's log."),
     click.option("--dry-run", is_flag=True,
                  help="Print the request as JSON and start nothing."),
-    click.option("--request", type=click.File("r", encoding="utf-8"), metavar="FILE",
-                 help="The whole job as the API's request in JSON (- for standard input), "
-                 "instead of options."),
+    REQUEST,
     click.option("--json", "as_json", is_flag=True,
                  help="Print the job's description as JSON when it ends; the log goes to stderr."),
 )  # fmt: skip

@@ -70,9 +70,12 @@ def transform(**options: Any) -> None:
     Waits for the end and shows the container's log. Ctrl-C stops a job on this machine; with --aws
     it asks first. Exits with 13 unless the job completes.
     """
+    from sagedock.cli.configuration import typed_over_file
     from sagedock.cli.launching import launch
     from sagedock.local.records import Kind
 
+    typed_over_file(options, "model_name", "image", "model_data")
+    typed_over_file(options, "image", "model_name")
     if not options["request"]:
         _check(options)
     launch(

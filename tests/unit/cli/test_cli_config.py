@@ -158,6 +158,33 @@ def test_a_job_is_planned_from_the_file_alone(sagedock, project):
     assert request["InputDataConfig"][0]["ContentType"] == "text/csv"
 
 
+def test_beside_a_request_the_file_says_nothing_of_the_job(sagedock, project):
+    write(project, "[train]\nimage='x'\nsource-dir='nowhere'\ninput={train='gone.csv'}")
+    request = {
+        "TrainingJobName": "one", "RoleArn": "arn:aws:iam::123456789012:role/r",
+        "AlgorithmSpecification": {"TrainingImage": "mine", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://results/x"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }  # fmt: skip
+    done = sagedock("train", "--dry-run", "--request", "-", stdin=json.dumps(request))
+    assert planned(done)["AlgorithmSpecification"]["TrainingImage"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "name"),
+    [
+        ("image='filed'\nmodel-data='gone'", ("--model-name", "typed"), "typed"),
+        ("model-name='filed'", (), "filed"),
+    ],
+)
+def test_a_typed_model_takes_the_place_of_the_files_image(sagedock, project, text, arguments, name):
+    (project / "data.csv").write_text("1,2\n")
+    write(project, f"[transform]\ninput='data.csv'\n{text}")
+    done = sagedock("transform", "--dry-run", *arguments)
+    assert planned(done)["ModelName"] == name
+
+
 def test_paths_start_from_the_file_wherever_one_is(sagedock, project, work):
     (project / "data").mkdir()
     (project / "data" / "train.csv").write_text("1,2\n")
