@@ -132,7 +132,7 @@ class Engine:
     def history(self, reference: str) -> tuple[str, ...]:
         """What each step of an image's making says it did, newest first."""
         try:
-            found = self._client.history(reference)
+            found = self._client.history(reference)  # type: ignore[no-untyped-call]
         except APIError as error:
             raise _engine_error(f"Image {reference!r} can't be looked into", error) from error
         return tuple(str(step.get("CreatedBy") or "") for step in found)
