@@ -113,7 +113,8 @@ def test_a_data_folder_that_is_not_there_yet_has_its_parents_disk(tmp_path):
     found = list(machine.disks(tmp_path / "not" / "there", "/nowhere/at/all"))
     assert [(item.what, item.path) for item in found] == [("data", str(tmp_path / "not/there"))]
     assert found[0].free > 0
-    assert [item.what for item in machine.disks(tmp_path, str(tmp_path))] == ["data", "engine"]
+    for host, seen in (("", 2), ("unix:///run/docker.sock", 2), ("tcp://far:2375", 1)):
+        assert len(list(machine.disks(tmp_path, str(tmp_path), host))) == seen
 
 
 def test_emulation_is_read_where_linux_has_it(tmp_path):
@@ -124,7 +125,7 @@ def test_emulation_is_read_where_linux_has_it(tmp_path):
     found = machine.emulation(Config(images=images), tmp_path)
     assert found.handlers == {"qemu-aarch64"}
     assert found.wanted == {"linux/amd64", "linux/arm64"}
-    assert machine.emulation(Config(), tmp_path / "none").handlers == frozenset()
+    assert machine.emulation(Config(), tmp_path / "none").handlers is None
 
 
 def test_versions_of_what_is_installed():

@@ -132,10 +132,13 @@ def test_images(change, finding, words):
         ("x86_64", ("qemu-aarch64",), ("linux/amd64", "linux/arm64"), "ok"),
         ("arm64", (), ("linux/amd64",), "warning"),
         ("aarch64", ("qemu-x86_64",), ("linux/amd64",), "ok"),
+        ("x86_64", None, ("linux/amd64",), "ok"),
+        ("arm64", None, ("linux/amd64",), "warning"),
     ],
 )
 def test_emulation(machine, handlers, wanted, level):
-    facts = Emulation(machine=machine, handlers=frozenset(handlers), wanted=frozenset(wanted))
+    seen = None if handlers is None else frozenset(handlers)
+    facts = Emulation(machine=machine, handlers=seen, wanted=frozenset(wanted))
     assert machine_rules.emulation(facts).level == level
 
 

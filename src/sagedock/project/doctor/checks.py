@@ -101,7 +101,8 @@ def _engine(subject: Subject) -> Iterator[Finding]:
     with closing(engine):
         known = facts(engine)
         yield from machine_rules.engine(known)
-        yield from map(machine_rules.disk, machine.disks(subject.data, known.root))
+        host = subject.variables.get("DOCKER_HOST", "")
+        yield from map(machine_rules.disk, machine.disks(subject.data, known.root, host))
         yield from machine_rules.images(machine.images(engine, subject.config, subject.version))
 
 

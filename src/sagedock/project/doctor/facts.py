@@ -45,11 +45,11 @@ class Images:
 
 @dataclass(frozen=True, kw_only=True)
 class Emulation:
-    """What runs programs of other machines: names of enabled handlers (`qemu-aarch64`). `wanted`
-    are platforms that images are to be built for."""
+    """What runs programs of other machines: names of enabled handlers (`qemu-aarch64`), None where
+    they can't be seen. `wanted` are platforms that images are to be built for."""
 
     machine: str
-    handlers: frozenset[str]
+    handlers: frozenset[str] | None
     wanted: frozenset[str]
 
 

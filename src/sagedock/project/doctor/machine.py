@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -38,11 +38,11 @@ def clients(environ: Mapping[str, str]) -> Clients:
     )
 
 
-def disks(data: Path, engine_root: str | None) -> Iterator[Disk]:
+def disks(data: Path, engine_root: str | None, host: str = "") -> Iterator[Disk]:
     """The data folder's disk, or that of the folder it would be made in; the engine's where that
-    is on this machine."""
+    is on this machine: `host` is what DOCKER_HOST says."""
     yield _disk("data", data)
-    if engine_root and Path(engine_root).is_dir():
+    if engine_root and (not host or host.startswith("unix:")) and Path(engine_root).is_dir():
         yield _disk("engine", Path(engine_root))
 
 
@@ -81,17 +81,17 @@ def emulation(config: Config, folder: Path = BINFMT) -> Emulation:
     wanted = {image.platform or DEFAULT_PLATFORM for image in config.images.values()}
     return Emulation(
         machine=platform.machine(),
-        handlers=frozenset(_handlers(folder)),
+        handlers=_handlers(folder),
         wanted=frozenset(wanted | {DEFAULT_PLATFORM}),
     )
 
 
-def _handlers(folder: Path) -> Iterable[str]:
-    try:
-        files = [file for file in folder.iterdir() if file.name.startswith("qemu-")]
-        return [file.name for file in files if file.read_text().startswith("enabled")]
-    except OSError:
-        return []
+def _handlers(folder: Path) -> frozenset[str] | None:
+    """None where the file system that tells of them is not there: on a Mac, in a container."""
+    if not (folder / "status").is_file():
+        return None
+    files = [file for file in folder.iterdir() if file.name.startswith("qemu-")]
+    return frozenset(file.name for file in files if file.read_text().startswith("enabled"))
 
 
 def versions() -> Versions:

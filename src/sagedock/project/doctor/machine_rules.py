@@ -206,23 +206,24 @@ def _project(facts: Images) -> Finding:
 def emulation(facts: Emulation) -> Finding:
     """Whether images of all platforms that are wanted can be built and run."""
     here = _MACHINES.get(facts.machine, facts.machine)
-    missing = sorted(
-        platform
-        for platform in facts.wanted
-        if platform != here and _QEMU.get(platform) not in facts.handlers
-    )
+    others = sorted(facts.wanted - {here})
+    if not others:
+        return ok("emulation", f"{here}: all that images are built for")
+    if facts.handlers is None:
+        return warning(
+            "emulation",
+            f"it can't be seen from here whether programs for {', '.join(others)} run",
+            f"Try: docker run --rm --platform {others[0]} debian:bookworm-slim true",
+        )
+    missing = [name for name in others if _QEMU.get(name) not in facts.handlers]
     if missing:
         return warning(
             "emulation",
             f"programs for {', '.join(missing)} do not run on {here}",
-            "Register QEMU: docker run --privileged --rm tonistiigi/binfmt --install "
-            "all, or the package qemu-user-static.",
+            "Register QEMU: docker run --privileged --rm tonistiigi/binfmt --install all, or the "
+            "package qemu-user-static.",
         )
-    others = ", ".join(sorted(facts.handlers))
-    return ok(
-        "emulation",
-        f"{here}{', and by emulation ' if others else ''}{others}: all that images are built for",
-    )
+    return ok("emulation", f"{here}, and by emulation {', '.join(others)}")
 
 
 def probe(facts: Probe) -> Iterator[Finding]:
