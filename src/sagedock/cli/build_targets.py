@@ -98,6 +98,7 @@ def _configured(image: ImageConfig, wishes: Wishes, platform: str | None) -> Tar
     return Target(
         folder=None if image.base else image.context,
         base=image.base or "",
+        part=image.part or "both",
         name=image.name,
         wishes=merged,
         codeartifact=image.codeartifact,

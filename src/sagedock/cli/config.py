@@ -101,7 +101,7 @@ def _all(ctx: click.Context, configuration: Configuration) -> Iterator[Setting]:
     for name, image in config.images.items():
         for key, value in asdict(image).items():
             if key != "name" and value not in (None, {}):
-                written = {"base": "from-image"}.get(key, key.replace("_", "-"))
+                written = {"base": "from-image", "part": "with"}.get(key, key.replace("_", "-"))
                 yield _setting(f"images.{name}.{written}", value, _image_origin(config, name))
     for command, options in config.defaults.items():
         for option, value in options.items():

@@ -32,7 +32,8 @@ class CodeArtifact:
 @dataclass(frozen=True, kw_only=True)
 class ImageConfig:
     """One image: `[images.NAME]`. `dockerfile` None: `context`/Dockerfile. `budget` in bytes,
-    unpacked. `base` (key `from-image`) is what the supervisor and the server are put on top of.
+    unpacked. `base` (key `from-image`) is what the supervisor, the server or both are put on top
+    of, by `part` (key `with`).
     `repository` is where it goes in ECR."""
 
     name: str
@@ -42,6 +43,7 @@ class ImageConfig:
     budget: int | None = None
     build_args: Mapping[str, str] = field(default_factory=dict)
     base: str | None = None
+    part: str | None = None
     target: str | None = None
     repository: str | None = None
     codeartifact: CodeArtifact | None = None

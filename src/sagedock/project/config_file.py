@@ -23,6 +23,7 @@ COMMANDS = (
     "up", "build", "lock", "push", "iam", "doctor", "clean", "prices", "ls", "cp",
 )  # fmt: skip
 """Commands that a table of defaults may be for: all but those that are about the program itself."""
+PARTS = ("training", "serving", "both")
 PLATFORMS = ("linux/amd64", "linux/arm64")
 
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}"
@@ -175,6 +176,7 @@ def _image(name: str, reader: Reader) -> ImageConfig:
         budget=_size(reader, "budget"),
         build_args=reader.texts("build-args"),
         base=reader.text("from-image", "an image's name"),
+        part=reader.chosen("with", PARTS),
         target=reader.text("target", "a stage's name"),
         repository=reader.text(
             "repository", "a repository of ECR, without registry and tag", _REPOSITORY
@@ -182,6 +184,8 @@ def _image(name: str, reader: Reader) -> ImageConfig:
         codeartifact=_codeartifact(reader),
     )
     reader.end()
+    if image.part and not image.base:
+        reader.wrong("with", "no such key without `from-image`, what it is put on top of")
     return image
 
 

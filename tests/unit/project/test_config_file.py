@@ -22,6 +22,7 @@ platform = "linux/arm64"
 budget = "450 MB"
 build-args = { WITH_GPU = false, LEVEL = 3 }
 from-image = "sagedock/training"
+with = "training"
 target = "slim"
 repository = "team/churn-training"
 codeartifact = { domain = "team", repository = "wheels", owner = "123456789012" }
@@ -78,6 +79,7 @@ def test_everything_the_file_may_say(project):
         budget=450_000_000,
         build_args={"WITH_GPU": "false", "LEVEL": "3"},
         base="sagedock/training",
+        part="training",
         target="slim",
         repository="team/churn-training",
         codeartifact=CodeArtifact(domain="team", repository="wheels", owner="123456789012"),
@@ -188,6 +190,8 @@ def test_without_a_file_there_is_no_root():
         ("[images.app]\nbudgte = '1 MB'", "app.budgte is unknown: expected one of context"),
         ("[images.app.codeartifact]\ndomain = 'x'", "app.codeartifact.repository is missing"),
         ("[images.app]\nrepository='xy'\n[images.xy]", "xy goes to the repository 'xy', as ima"),
+        ("[images.app]\nwith = 'serving'", "app.with is 'serving': expected no such key without"),
+        ("[images.app]\nfrom-image = 'x'\nwith = 'all'", "app.with is 'all': expected one of tr"),
         ("[templates.a]\nimage = 'x'", "templates.a.command is missing: expected train, process"),
         ("[templates.a]\ncommand = 'push'", "templates.a.command is 'push': expected one of tra"),
         ("region = 'eu-west-1'\nregion = 'eu-west-3'", "is not TOML: Cannot overwrite a value"),
