@@ -20,7 +20,7 @@ COMMANDS = {
     "process": "Run a script as a processing job.",
     "transform": "Send data through a model in batches.",
     "jobs": "List jobs, newest first.",
-    "describe": "Show everything known of a job.",
+    "describe": "Show everything known of a job or an endpoint.",
     "logs": "Show the log of a job or an endpoint.",
     "stop": "Ask a running job to stop.",
     "serve": "Keep a model ready at an endpoint.",

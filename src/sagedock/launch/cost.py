@@ -145,3 +145,39 @@ def _sum(
             return None
         total += part
     return total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """What an endpoint costs an hour as it is now. `hourly` is None where `lacking` says why."""
+
+    instances: tuple[tuple[str, int], ...]
+    hourly: Money | None
+    lacking: tuple[str, ...]
+    published: tuple[str, ...]
+
+
+def of_endpoint(
+    document: Mapping[str, Any], config: Mapping[str, Any], table: PriceTable, region: str
+) -> Rate | None:
+    """The rate of an endpoint, by DescribeEndpoint's and DescribeEndpointConfig's answers; None
+    where it has no instances (serverless: paid for by the request)."""
+    types = {
+        item["VariantName"]: item["InstanceType"]
+        for item in config.get("ProductionVariants", ())
+        if "InstanceType" in item
+    }
+    instances = tuple(
+        (types[item["VariantName"]], item.get("CurrentInstanceCount", 0))
+        for item in document.get("ProductionVariants", ())
+        if item["VariantName"] in types
+    )
+    if not instances:
+        return None
+    asynchronous = "AsyncInferenceConfig" in config  # has prices of its own
+    known = [(name, None if asynchronous else table.sheet(region, "Hosting", name))
+             for name, _ in instances]  # fmt: skip
+    lacking = tuple(name for name, sheet in known if sheet is None)
+    hourly = None if lacking else _sum(table, region, "Hosting", instances, 3600)
+    published = tuple(sorted({sheet.published for _, sheet in known if sheet}))
+    return Rate(instances=instances, hourly=hourly, lacking=lacking, published=published)

@@ -12,6 +12,7 @@ from far_kit import local_aws, refusal, settings
 from faulty_proxy import FaultyProxy
 from sagedock.errors import ModelError
 from sagedock.local.hosting.owner.background import Background
+from sagedock.local.hosting.values import EndpointConfig
 from sagedock.store.disk import DiskStore
 
 sys.path.append(str(Path(__file__).parents[1] / "local" / "hosting"))
@@ -167,3 +168,26 @@ def test_the_log_of_an_endpoint(far, sagedock, server, data):
     assert away.returncode == 0, away.stderr
     assert away.stdout == near.stdout
     assert far("logs", "e", "-n", "1").stdout == near.stdout
+
+
+def test_an_endpoint_is_described_with_links(far, sagedock, server, world):
+    variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    request = {"EndpointConfigName": "c", "ProductionVariants": [variant]}
+    config = EndpointConfig(name="c", arn="arn:c", created=0.0, request=request)
+    world.records.add_config(config)
+    done = far("describe", "e")
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "Endpoint  e\nStatus    InService\nVariant   v (1 of 1, weight 1)\n",
+        "Console   https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1"
+        "#/endpoints/e\n",
+        "$252Faws$252Fsagemaker$252FEndpoints$252Fe\n",
+        "Cost      $0.1150 an hour (1 ml.m5.large; list price of 2026-07-30)\n",
+    ):
+        assert words in done.stdout
+    assert sagedock("describe", "e").stdout.startswith("Endpoint  e\nStatus    InService\n")
+    assert json.loads(far("describe", "e", "--json").stdout)["EndpointConfigName"] == "c"
+    assert "unknown: no price of ml.m5.large for Hosting in eu-north-1" in (
+        far("describe", "e", "--region", "eu-north-1").stdout
+    )
+    assert far("describe", "e", "--kind", "training").returncode == 12

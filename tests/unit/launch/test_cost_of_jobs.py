@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagedock.aws.prices import PriceTable, Sheet
-from sagedock.launch.cost import Money, estimate, of_job, spot_savings
+from sagedock.launch.cost import Money, estimate, of_endpoint, of_job, spot_savings
 
 SHEET = Sheet(
     region="eu-west-1",
@@ -141,3 +141,42 @@ def test_one_price_that_lacks_and_the_sum_is_not_known():
 
 def test_a_job_without_instances_has_no_bill():
     assert of_job("training", {"ServerlessJobConfig": {}}, TABLE, "eu-west-1", NOW) is None
+
+
+# rates of endpoints
+
+
+def endpoint(**counts):
+    return {"ProductionVariants": [{"VariantName": name, "CurrentInstanceCount": count}
+                                   for name, count in counts.items()]}  # fmt: skip
+
+
+def config(*, more=None, **types):
+    variants = [{"VariantName": name, "InstanceType": kind} for name, kind in types.items()]
+    return {"ProductionVariants": variants, **(more or {})}
+
+
+def test_an_endpoint_costs_what_its_instances_cost():
+    rate = of_endpoint(
+        endpoint(a=2, b=1), config(a="ml.m5.large", b="ml.m5.large"), TABLE, "eu-west-1"
+    )
+    assert (rate.hourly, rate.published) == (Money(usd=Decimal("0.39")), ("2026-01-02",))
+
+
+def test_a_rate_that_is_not_known_says_whose_price_lacks():
+    rate = of_endpoint(
+        endpoint(a=1, b=1), config(a="ml.m5.large", b="ml.p9.large"), TABLE, "eu-west-1"
+    )
+    assert (rate.hourly, rate.lacking) == (None, ("ml.p9.large",))
+
+
+def test_asynchronous_inference_has_prices_of_its_own():
+    wanted = config(more={"AsyncInferenceConfig": {}}, a="ml.m5.large")
+    rate = of_endpoint(endpoint(a=1), wanted, TABLE, "eu-west-1")
+    assert (rate.hourly, rate.lacking) == (None, ("ml.m5.large",))
+
+
+def test_serverless_endpoints_have_no_rate():
+    serverless = {"ProductionVariants": [{"VariantName": "a", "ServerlessConfig": {}}]}
+    assert of_endpoint({"ProductionVariants": [{"VariantName": "a"}]}, serverless, TABLE,
+                       "eu-west-1") is None  # fmt: skip
