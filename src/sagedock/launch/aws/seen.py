@@ -11,6 +11,14 @@ from sagedock.local.records import Job, JobState, Kind, Status, Transition
 
 ENDED = frozenset({Status.COMPLETED, Status.FAILED, Status.STOPPED})
 
+_WORDS = {
+    Status.IN_PROGRESS: "has been started",
+    Status.STOPPING: "is being stopped",
+    Status.COMPLETED: "has completed",
+    Status.FAILED: "has failed",
+    Status.STOPPED: "was stopped",
+}
+
 
 def status_of(kind: Kind, answer: Mapping[str, Any]) -> Status:
     """A description's status."""
@@ -81,7 +89,8 @@ def _transitions(
     if told and told[-1].status == status:
         return told
     moment = answer.get("LastModifiedTime") or answer["CreationTime"]
-    message = answer.get("FailureReason") or answer.get("ExitMessage") or f"{kind} job"
+    words = f"The {kind} job {_WORDS[status]}."
+    message = answer.get("FailureReason") or answer.get("ExitMessage") or words
     return (*told, Transition(status=status, message=message, started=moment.timestamp()))
 
 
