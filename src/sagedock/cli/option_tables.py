@@ -28,7 +28,8 @@ PLACES = frozenset((
     ("train", "source-dir"), ("train", "entry-point"), ("train", "output-path"),
     ("train", "code-location"), ("train", "input"), ("process", "code"), ("process", "input"),
     ("transform", "model-data"), ("transform", "input"), ("transform", "output"),
-    ("transform", "output-path"), ("serve", "model-data"),
+    ("transform", "output-path"), ("serve", "model-data"), ("build", "file"),
+    ("build", "build-context"),
 ))  # fmt: skip
 """Options whose values are paths, or `NAME=PATH`, unless they are addresses (`s3://…`)."""
 

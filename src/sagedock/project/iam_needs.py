@@ -30,6 +30,11 @@ def configured(config: Config) -> dict[str, Any]:
         "subnets": _texts(tables, ("subnet",)),
         "security_groups": _texts(tables, ("security-group",)),
         "experiments": any("experiment" in options for _, options in tables),
+        "mlflow": tuple(
+            uri
+            for uri in _texts(tables, ("mlflow-tracking-uri",))
+            if uri.startswith("arn:") and _MLFLOW in uri
+        ),
         "indexes": tuple(_indexes(config)),
     }
     found["vpc"] = bool(found["subnets"])

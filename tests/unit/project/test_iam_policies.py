@@ -231,6 +231,7 @@ def test_a_configuration_names_what_its_jobs_touch(tmp_path):
         subnet = ["subnet-1"]
         security-group = ["sg-1"]
         experiment = "churn"
+        mlflow-tracking-uri = "arn:aws:sagemaker:eu-west-1:1:mlflow-tracking-server/team"
         [templates.prepare]
         command = "process"
         input = ["raw=s3://raw-data/churn/all:/opt/ml/processing/raw"]
@@ -247,6 +248,7 @@ def test_a_configuration_names_what_its_jobs_touch(tmp_path):
         "security_groups": ("sg-1",),
         "experiments": True,
         "vpc": True,
+        "mlflow": ("arn:aws:sagemaker:eu-west-1:1:mlflow-tracking-server/team",),
         "indexes": (Index(domain="team", repository="wheels", owner="", region=""),),
     }
     assert configured(Config()) == {}
