@@ -234,6 +234,9 @@ def _placed(table: Table, option: str, value: Any) -> Any:
     root = table.config.root
     if root == Path.cwd() or not isinstance(value, str):
         return value
+    if option == "build-context" and "=" in value:
+        name, _, folder = value.partition("=")
+        return f"{name}={_from(root, folder)}"
     if (table.command, option) == ("process", "output"):
         inside, colon, target = value.partition(":")
         return f"{inside}{colon}{_from(root, target)}" if target else value

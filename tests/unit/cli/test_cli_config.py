@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from sagedock.cli.group import COMMANDS
+from sagedock.cli.configuration import META, Configuration
+from sagedock.cli.context import settings_of
+from sagedock.cli.group import COMMANDS, cli
 from sagedock.project import config_file
 
 PROGRAM = Path(sys.executable).with_name("sagedock")
@@ -193,20 +196,43 @@ def test_paths_start_from_the_file_wherever_one_is(sagedock, project, work):
         [train]
         image = "sagedock/training"
         input = { train = "data/train.csv", far = "s3://bucket/key" }
+        [process]
+        output = { train = "/opt/ml/processing/train:out/", all = "/opt/ml/processing/all" }
+        [build]
+        build-context = ["wheels=dist"]
     """)  # fmt: skip
     below = project / "deep" / "er"
     below.mkdir(parents=True)
-    done = subprocess.run(
-        [PROGRAM, "config", "--json", "train"],
-        cwd=below, env={**os.environ, **NOTHING_SET}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    found = {item["name"]: item["value"] for item in json.loads(done.stdout)["settings"]}
-    assert found["input"] == {"train": str(project / "data/train.csv"), "far": "s3://bucket/key"}
-    done = subprocess.run(
-        [PROGRAM, "version", "--json"],
-        cwd=below, env={**os.environ, **NOTHING_SET}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert json.loads(done.stdout)["data"] == str(project / "store")
+
+    def run(*arguments):
+        done = subprocess.run(
+            [PROGRAM, *arguments], cwd=below, env={**os.environ, **NOTHING_SET},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return json.loads(done.stdout)
+
+    def value(command, option):
+        found = run("config", "--json", command)["settings"]
+        return next(item["value"] for item in found if item["name"] == option)
+
+    local = str(project / "data/train.csv")
+    assert value("train", "input") == {"train": local, "far": "s3://bucket/key"}
+    assert value("process", "output") == {
+        "train": f"/opt/ml/processing/train:{project}/out/", "all": "/opt/ml/processing/all",
+    }  # fmt: skip
+    assert value("build", "build-context") == [f"wheels={project}/dist"]
+    assert run("version", "--json")["data"] == str(project / "store")
+
+
+def test_jobs_on_this_machine_are_in_the_files_region_too(tmp_path, monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    file = write(tmp_path, "region = 'eu-west-1'")
+    with click.Context(cli) as context:
+        context.meta[META] = Configuration(file)
+        assert settings_of(tmp_path).region == "eu-west-1"
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+        assert settings_of(tmp_path).region == "us-west-2"
 
 
 def test_the_data_folder_of_the_environment_stands_above_the_files(sagedock, project, data):
