@@ -205,17 +205,10 @@ def _whole_file(target: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def progress(words: str, size: int, stream: TextIO | None) -> Iterator[Told]:
     """A bar for much data at a terminal; it may be told from several threads."""
-    if stream is None or size < _LARGE or not stream.isatty():
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from sagedock.cli.progress import bytes_bar
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
-               TransferSpeedColumn())  # fmt: skip
-    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
-        task = bar.add_task(words, total=size)
-        yield lambda count: bar.advance(task, count)
+    with bytes_bar(words, stream if size >= _LARGE else None, size) as bar:
+        yield bar.add
 
 
 def say(stream: TextIO | None, text: str) -> None:

@@ -106,7 +106,7 @@ def _push(asked: Asked, image: str) -> None:
     from sagedock.images.push_private import NEEDS
 
     wishes, where = asked.wishes, asked.where(image)
-    name = _built(image, asked.report) if asked.building and not asked.dry else image
+    name = _built(asked, image) if asked.building and not asked.dry else image
     found: dict[str, Any] = {}
     with closing(Engine.connect()) as engine:
         done = None if asked.dry else _sent(asked, engine, name, where, wishes, found)
@@ -127,10 +127,10 @@ def _sent(
     from sagedock.images.push import push
 
     stream = None if asked.quiet or asked.as_json else sys.stderr
-    with bytes_bar("pushing", stream) as progress:
+    with bytes_bar("pushing", stream) as bar:
         done = push(
             name, where.tag, engine=engine, registry=_registry(asked, where, engine),
-            repository=where.repository, wishes=wishes, report=asked.report, progress=progress,
+            repository=where.repository, wishes=wishes, report=asked.report, progress=bar.set,
             checks=lambda image: _checked(asked, engine, name, image, found),
         )  # fmt: skip
     if done.sent:
@@ -159,15 +159,19 @@ def _checked(
     push_checks.told(name, seen, asked.report)
 
 
-def _built(image: str, report: Report) -> str:
-    """Build what `image` names, as `sagedock build` would; the name it has then."""
+def _built(asked: Asked, image: str) -> str:
+    """Build what `image` names, as `sagedock build` does; the name it has then."""
     from sagedock.cli import build_targets
+    from sagedock.cli.build_progress import progress
     from sagedock.images.plan import Wishes
 
+    account = build_targets.Asked(region=asked.region, profile=asked.profile)
     (target,) = build_targets.targets(
         [image], Wishes(), platform=None, from_image=None, part="both"
     )
-    return build_targets.run(target, build_targets.Asked(), report, False)[-1].tags[0]
+    with progress(asked.quiet) as report:
+        built = build_targets.run(target, account, report, False)
+    return built[-1].tags[0]
 
 
 def _ecr(asked: Asked, where: Where) -> Ecr:
