@@ -15,10 +15,10 @@ import sagedock
 from sagedock.errors import BuildError
 from sagedock.images import build, find_root
 from sagedock.images.build import Builder
-from sagedock.images.plan import INPUTS_LABEL, BuildPlan, Secret
+from sagedock.images.plan import IMAGES, INPUTS_LABEL, BuildPlan, Secret
 
-BUDGETS = {"training": 450, "processing": 400, "serving": 300}
-"""Megabytes, unpacked, all layers."""
+BUDGETS = {"training": 450_000_000, "processing": 400_000_000, "serving": 300_000_000}
+"""Bytes, unpacked, all layers."""
 
 IMPORTS = {
     "base": "joblib numpy scipy sklearn xgboost",
@@ -196,7 +196,8 @@ def test_layers_are_shared(images, docker_cli):
 
 @pytest.mark.parametrize("name", BUDGETS)
 def test_size(name, images, docker_cli):
-    assert inspect(docker_cli, images[name])["Size"] / 1e6 <= BUDGETS[name]
+    assert inspect(docker_cli, images[name])["Size"] <= BUDGETS[name]
+    assert IMAGES[name].budget == BUDGETS[name]  # a build that is larger fails
 
 
 @pytest.mark.parametrize("name", ["base", "training", "processing", "serving"])

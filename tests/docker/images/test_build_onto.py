@@ -1,7 +1,6 @@
 """`--from-image`: our supervisor and server on other people's bases train and serve."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -27,13 +26,14 @@ RUN echo 'answer = 42' >/opt/venv/lib/python3.11/site-packages/ourlib.py
 """A base whose Python is a virtual environment."""
 
 TRAIN = """\
-import argparse, numpy, os, ourlib, sagemaker_training, sys
+import argparse, numpy, os, ourlib, sagemaker_training, shutil
 parser = argparse.ArgumentParser()
 parser.add_argument("--epochs", type=int)
 arguments = parser.parse_args()
 with open(os.path.join(os.environ["SM_MODEL_DIR"], "word"), "w") as file:
     file.write(f"{ourlib.answer} {arguments.epochs}")
-print("prefix", sys.prefix)
+os.mkdir(os.environ["SM_MODEL_DIR"] + "/code")
+shutil.copy("inference.py", os.environ["SM_MODEL_DIR"] + "/code")
 """
 
 SERVE = """\
@@ -72,23 +72,20 @@ def test_a_script_trains_and_its_model_is_served(onto, session, tmp_path):
     _, image = onto
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text(TRAIN)
+    (tmp_path / "code" / "inference.py").write_text(SERVE)
     estimator = Estimator(
         image, entry_point="train.py", source_dir=str(tmp_path / "code"),
         hyperparameters={"epochs": 3}, sagemaker_session=session,
     )  # fmt: skip
     estimator.fit()
-    (tmp_path / "handler").mkdir()
-    (tmp_path / "handler" / "inference.py").write_text(SERVE)
-    model = Model(
-        image, estimator.model_data, entry_point="inference.py",
-        source_dir=str(tmp_path / "handler"), sagemaker_session=session,
-    )  # fmt: skip
+    model = Model(image, estimator.model_data, sagemaker_session=session)
     predictor = model.deploy(content_type="text/plain")
     try:
         answer = predictor.predict("said")
         assert (answer.decode() if isinstance(answer, bytes) else answer) == "said: 42 3 of 42"
     finally:
         predictor.delete_endpoint()
+        predictor.close()
 
 
 def test_the_base_stays_as_it_is(onto, docker_cli):
@@ -109,9 +106,8 @@ def test_the_base_stays_as_it_is(onto, docker_cli):
     assert docker_cli("run", "--rm", image, "pip3", "--version").returncode == 0
 
 
-def test_parts_can_be_had_alone(builds, onto, docker_cli):
-    base, _ = onto
-    name = builds.name(f"{Path(base).name.partition(':')[0]}-serving:1")
+def test_parts_can_be_had_alone(builds, images, docker_cli):
+    base, name = images["base"], builds.name("serving:1")
     builds.build("--from-image", base, "--with", "serving", "-t", name)
     assert docker_cli("run", "--rm", name, "which", "serve").stdout == "/opt/sagedock/bin/serve\n"
     assert docker_cli("run", "--rm", name, "which", "train", check=False).returncode == 1
