@@ -102,7 +102,8 @@ def _all(ctx: click.Context, configuration: Configuration) -> Iterator[Setting]:
         for key, value in asdict(image).items():
             if key != "name" and value not in (None, {}):
                 written = {"base": "from-image", "part": "with"}.get(key, key.replace("_", "-"))
-                yield _setting(f"images.{name}.{written}", value, _image_origin(config, name))
+                shown = f"{value / 1e6:g} MB" if key == "budget" else value
+                yield _setting(f"images.{name}.{written}", shown, config.place("images", name))
     for command, options in config.defaults.items():
         for option, value in options.items():
             yield _setting(f"{command}.{option}", value, config.place(command, option))
@@ -139,10 +140,6 @@ def _data(
         return _setting("data", folder, f"environment {variable}")
     written = configuration.config.data is not None
     return _setting("data", folder, configuration.config.place("data") if written else "default")
-
-
-def _image_origin(config: Config, name: str) -> str:
-    return config.place("images", name)
 
 
 # one command

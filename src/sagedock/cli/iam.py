@@ -107,14 +107,18 @@ def _needs(config: Config, options: Mapping[str, Any]) -> Needs:
 
 
 def _with_bucket(needs: Needs) -> Needs:
-    """The default bucket is read and written, where no prefixes are named."""
+    """Where no prefixes are named, all goes to the bucket: the configured one, or the one that
+    jobs begin with, which has the SDKs' name."""
     from dataclasses import replace
 
-    if not needs.bucket:
+    named = needs.inputs or needs.outputs
+    bucket = needs.bucket or ("" if named else f"sagemaker-{needs.region}-{needs.account}")
+    if not bucket:
         return needs
-    whole = f"s3://{needs.bucket}/"
+    whole = f"s3://{bucket}/"
     return replace(
         needs,
+        bucket=bucket,
         inputs=tuple(dict.fromkeys((*needs.inputs, whole))),
         outputs=tuple(dict.fromkeys((*needs.outputs, whole))),
     )

@@ -383,7 +383,7 @@ def test_everything_that_is_set_is_shown(configured, project):
     assert found["bucket"] == ("churn", "sagedock.toml: bucket")
     assert found["role"] == (None, "default")
     assert found["images.churn.from-image"] == ("python:3.12", "sagedock.toml: images.churn")
-    assert found["images.churn.budget"][0] == 1_000_000
+    assert found["images.churn.budget"][0] == "1 MB"
     assert found["templates.nightly.image"][0] == "churn"
     assert found["SAGEDOCK_SHM_SIZE"] == ("1g", "environment SAGEDOCK_SHM_SIZE")
 

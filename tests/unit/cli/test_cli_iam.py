@@ -58,8 +58,15 @@ def test_flags_stand_above_it(iam):
 
 
 def test_without_a_file_flags_are_enough(iam):
-    found = iam(*HERE, "--repository", "churn", "--for", "role")
-    assert {item["Sid"] for item in found["Statement"]} == {"Login", "Pull", "Logs", "Metrics"}
+    found = iam(*HERE, "--repository", "churn", "--input", "s3://raw-data/x", "--for", "role")
+    sids = {item["Sid"] for item in found["Statement"]}
+    assert sids == {"Inputs", "List1", "Login", "Pull", "Logs", "Metrics"}
+
+
+def test_without_any_address_jobs_have_the_bucket_that_they_begin_with(iam):
+    found = json.dumps(iam(*HERE, "--repository", "churn"))
+    assert "arn:aws:s3:::sagemaker-eu-west-1-123456789012/*" in found
+    assert "s3:CreateBucket" in found
 
 
 def test_the_default_bucket_is_read_and_written(iam):

@@ -154,14 +154,17 @@ def test_buckets(proxy, account):
     boto3.client("s3", region_name="eu-west-1").create_bucket(
         Bucket="churn", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
     )
-    found = accounts.bucket(asked(account, bucket="churn"))
+    found = accounts.bucket(asked(account, bucket="churn"), NUMBER)
     assert (found.seen.there, found.region, found.unlisted) == (True, "eu-west-1", "")
-    assert accounts.bucket(asked(account, bucket="nothing-here")).seen.missing
+    assert accounts.bucket(asked(account, bucket="nothing-here"), NUMBER).seen.missing
     proxy.rule("HEAD /", status=403)
-    assert accounts.bucket(asked(account, bucket="churn")).seen.denied
+    assert accounts.bucket(asked(account, bucket="churn"), NUMBER).seen.denied
     proxy.rule("GET /churn", status=403, body=b"<Error><Code>AccessDenied</Code></Error>")
-    assert "AccessDenied" in accounts.bucket(asked(account, bucket="churn")).unlisted
-    assert accounts.bucket(asked(account)) is None
+    assert "AccessDenied" in accounts.bucket(asked(account, bucket="churn"), NUMBER).unlisted
+    own = accounts.bucket(asked(account), NUMBER)
+    assert (own.seen.name, own.seen.missing, own.is_made) == (
+        f"sagemaker-eu-west-1-{NUMBER}", True, True,
+    )  # fmt: skip
 
 
 def test_repositories(proxy, account, tmp_path):

@@ -305,7 +305,7 @@ def test_roles(facts, expected, words):
 @pytest.mark.parametrize(
     ("facts", "level", "words"),
     [
-        (None, "warning", "none is named"),
+        (Bucket(seen=Seen(name="b", missing=True), is_made=True), "ok", "the first job makes b"),
         (Bucket(seen=Seen(name="b", there=True), region="eu-west-1"), "ok", "b, in eu-west-1"),
         (Bucket(seen=Seen(name="b", there=True), region="us-east-1"), "failure", "jobs run in eu"),
         (Bucket(seen=Seen(name="b", there=True), unlisted="AccessDenied"), "warning", "listed"),

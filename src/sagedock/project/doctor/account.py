@@ -129,18 +129,20 @@ def _example(resource: str) -> str:
     return resource if resource == "*" else resource.replace("*", "sagedock-doctor")
 
 
-def bucket(asked: Asked) -> Bucket | None:
-    """The bucket's region, and whether it can be listed."""
-    if not asked.bucket:
-        return None
+def bucket(asked: Asked, number: str) -> Bucket:
+    """The bucket's region, and whether it can be listed: the one that is named, or the one that
+    jobs begin with, which has the SDKs' name."""
+    name = asked.bucket or f"sagemaker-{asked.account.region}-{number}"
     client = look.client(asked.account, "s3")
-    answer = look.ask(lambda: client.head_bucket(Bucket=asked.bucket))
-    seen = _seen(asked.bucket, answer)
+    answer = look.ask(lambda: client.head_bucket(Bucket=name))
+    seen = _seen(name, answer)
     if answer.document is None:
-        return Bucket(seen=seen)
+        return Bucket(seen=seen, is_made=not asked.bucket)
     headers = answer.document["ResponseMetadata"]["HTTPHeaders"]
-    listed = look.ask(lambda: client.list_objects_v2(Bucket=asked.bucket, MaxKeys=1))
-    return Bucket(seen=seen, region=headers.get("x-amz-bucket-region", ""), unlisted=listed.words)
+    listed = look.ask(lambda: client.list_objects_v2(Bucket=name, MaxKeys=1))
+    return Bucket(
+        seen=seen, region=headers.get("x-amz-bucket-region", ""), unlisted=listed.words
+    )  # fmt: skip
 
 
 def registry(asked: Asked) -> Registry:

@@ -162,12 +162,11 @@ def _permissions(name: str, facts: Role) -> Finding:
     return ok("role's permissions", f"IAM says that {name} may do what jobs do")
 
 
-def bucket(facts: Bucket | None, region: str) -> Finding:
+def bucket(facts: Bucket, region: str) -> Finding:
     """The bucket is there, in the jobs' region, and can be listed."""
-    check = "bucket"
-    if facts is None:
-        return warning(check, "none is named", "Say which: `bucket` in sagedock.toml, or --bucket.")
-    name = facts.seen.name
+    check, name = "bucket", facts.seen.name
+    if facts.seen.missing and facts.is_made:
+        return ok(check, f"none is named: the first job makes {name}")
     if not facts.seen.there:
         return _unseen(
             check, facts.seen, "s3:ListBucket", f"Make it: aws s3 mb s3://{name} --region {region}"

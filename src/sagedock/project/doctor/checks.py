@@ -148,7 +148,10 @@ def _account(subject: Subject, account: Account, who: Identity) -> Iterator[Chec
     )
     region = account.region
     yield Check(name="role", find=lambda: aws_rules.role(accounts.role(asked, who.account)))
-    yield Check(name="bucket", find=lambda: [aws_rules.bucket(accounts.bucket(asked), region)])
+    yield Check(
+        name="bucket",
+        find=lambda: [aws_rules.bucket(accounts.bucket(asked, who.account), region)],
+    )
     yield Check(name="ECR", find=lambda: aws_rules.registry(accounts.registry(asked)))
     yield Check(
         name="quotas", find=lambda: aws_rules.quotas(accounts.quotas(asked), region), seconds=60

@@ -140,9 +140,11 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class Bucket:
-    """The bucket of inputs and results. `unlisted` is why its objects could not be listed."""
+    """The bucket of inputs and results. `unlisted` is why its objects could not be listed;
+    `is_made`: jobs make it where it is missing, since nobody has named another."""
 
     seen: Seen
+    is_made: bool = False
     region: str = ""
     unlisted: str = ""
 
