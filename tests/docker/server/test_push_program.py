@@ -52,6 +52,57 @@ def test_a_folder_is_built_and_pushed_and_the_second_time_nothing_is_sent(here, 
     assert found["digest"] in first.stderr
 
 
+def test_the_image_is_looked_into_and_bad_ones_are_kept_back(here, folder):
+    (folder / "Dockerfile").write_text(
+        "FROM debian:bookworm-slim\nENV HF_TOKEN=hf_abcdef\nRUN mkdir /root/.ssh && echo "
+        "'-----BEGIN PRIVATE KEY-----' > /root/.ssh/id_rsa\nRUN rm /root/.ssh/id_rsa && printf "
+        "'#!/bin/sh\\r\\n' > /usr/bin/serve && chmod +x /usr/bin/serve\n"
+    )
+    refused = here(ROOT / "build_and_push.sh", folder, "v1", "--json")
+    assert refused.returncode == 14, refused.stderr
+    for words in (
+        "error: HF_TOKEN is in ENV",
+        "/root/.ssh/id_rsa holds a secret, taken away later but still in layer 2",
+        "/usr/bin/serve has the line ends of Windows",
+    ):
+        assert words in refused.stderr
+    assert "made the repository" not in refused.stderr
+    looked = here(SAGEDOCK, "push", folder.name, "--dry-run", "--no-checks", "--json")
+    assert (looked.returncode, json.loads(looked.stdout)) == (0, {})
+    pushed = here(SAGEDOCK, "push", folder.name, "v1", "--no-checks", "--json")
+    assert pushed.returncode == 0, pushed.stderr
+    assert json.loads(pushed.stdout)["sent"]
+
+
+def test_a_uri_is_a_place_and_what_a_model_uses_stays(here, folder):
+    """Each call is a server of its own on the same data; the account is this machine's."""
+    uri = f"000000000000.dkr.ecr.us-east-1.amazonaws.com/team/{folder.name}"
+    first = here(SAGEDOCK, "push", "--build", folder, f"{uri}:v1", "--json")
+    assert first.returncode == 0, first.stderr
+    found = json.loads(first.stdout)
+    assert found["uri"].endswith(f"/team/{folder.name}:v1")
+    assert (found["account"], found["region"]) == ("000000000000", "us-east-1")
+    assert found["capabilities"] == {}
+    assert "A1.1,D1.1" in {one["rows"] for one in found["findings"]}
+    model = (
+        "import boto3; boto3.client('sagemaker').create_model(ModelName='m', PrimaryContainer="
+        f"{{'Image': '{uri}:v1'}}, ExecutionRoleArn='arn:aws:iam::000000000000:role/Any')"
+    )
+    assert here(sys.executable, "-c", model).returncode == 0
+    for number in (2, 3):
+        (folder / "Dockerfile").write_text(
+            f"FROM debian:bookworm-slim\nRUN echo {folder.name}-{number} > /mark\n"
+        )
+        more = ["--prune", "--keep", "1", "--yes"] if number == 3 else []
+        done = here(SAGEDOCK, "push", "--build", folder, f"{uri}:v{number}", "--json", *more)
+        assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["pruned"]) == 1
+    assert "used by model m" in done.stderr
+    left = here(SAGEDOCK, "push", "--prune", "--repository", f"team/{folder.name}", "--keep", "9",
+                "--dry-run", "--json")  # fmt: skip
+    assert json.loads(left.stdout) == {"pruned": []}
+
+
 def test_a_tag_that_is_taken_stays_what_it_is(here, folder, images):
     assert here(ROOT / "build_and_push.sh", folder, "v1").returncode == 0
     (folder / "Dockerfile").write_text("FROM debian:bookworm-slim\nRUN echo other > /mark\n")
@@ -88,4 +139,4 @@ def test_without_credentials_the_next_step_is_told(images, tmp_path):
     )  # fmt: skip
     assert done.returncode == 16
     assert "Who you are: Unable to locate credentials" in done.stderr
-    assert "sagedock run -- ./build_and_push.sh" in done.stderr
+    assert "sagedock run -- <the same command>" in done.stderr
