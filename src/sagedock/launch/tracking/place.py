@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from sagedock.errors import SagedockError, UsageError
@@ -34,6 +35,12 @@ def aloud(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@cache
+def tell_missing(error: str) -> None:
+    """Once in a process."""
+    aloud(f"MLFLOW_TRACKING_URI is set, but jobs are not tracked. {error}")
+
+
 def tracked(place: Place, uri: str | None = None, experiment: str | None = None) -> Place:
     """`place`, its jobs tracked at `uri`, else at MLFLOW_TRACKING_URI (in MLFLOW_EXPERIMENT_NAME,
     nested in MLFLOW_RUN_ID); itself where neither is said. Raises UsageError where `uri` needs
@@ -47,7 +54,7 @@ def tracked(place: Place, uri: str | None = None, experiment: str | None = None)
     except UsageError as error:
         if uri is not None:
             raise
-        aloud(f"MLFLOW_TRACKING_URI is set, but jobs are not tracked. {error}")
+        tell_missing(str(error))
         return place
     name = experiment or env.get("MLFLOW_EXPERIMENT_NAME")
     parent = env.get("MLFLOW_RUN_ID")
@@ -97,6 +104,7 @@ class _TrackedPlace:
             self._add(run, facts.Facts(parameters={}, tags=tags, status="FAILED"))
             raise
         if run is not None:
+            self._say(f"MLflow: run {run} at {self._tracking.uri}")
             self._asked(lambda: self._server.add(run, self._begun(kind, name)))
 
     def attend(self, kind: Kind, name: str, *, logs: bool) -> Ended:

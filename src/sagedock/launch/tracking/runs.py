@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
 
@@ -93,7 +94,8 @@ class MlflowRuns:
                 client.log_batch(run, tags=some)
             _log(client, run, facts)
             if facts.status:
-                client.set_terminated(run, facts.status, facts.ended)
+                with _silence():
+                    client.set_terminated(run, facts.status, facts.ended)
 
         self._within(call)
 
@@ -126,6 +128,19 @@ class MlflowRuns:
         if failures:
             raise TrackingError(_first_line(failures[0])) from failures[0]
         raise TrackingError(f"no answer within {self._patience:g} s")
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """MLflow prints a run's address to standard output, where our answers go."""
+    from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT as SILENT
+
+    before = SILENT.get_raw()
+    SILENT.set(True)
+    try:
+        yield
+    finally:
+        _ = SILENT.unset() if before is None else SILENT.set(before)
 
 
 def _log(client: Any, run: str, facts: Facts) -> None:
