@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 from push_kit import ACCOUNT, Ground, ensure_program, local_names, make_image
 
+from sagedock.cli.group import cli
 from sagedock.engine.docker import Engine
 from sagedock.errors import EngineError, ResourceNotFoundError, UsageError
 from sagedock.images import manifests
@@ -70,19 +72,25 @@ def on(tmp_path, monkeypatch):
 # other accounts
 
 
-def test_another_accounts_repository_is_pushed_to_but_never_made(on, engine, image):
-    ground = on(account=ACCOUNT, caller="210987654321")
-    foreign = ground.ecr(owner=ACCOUNT)
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+def test_another_accounts_repository_is_pushed_to_but_never_made(
+    on, engine, image, region, partition
+):
+    ground = on(account=ACCOUNT, caller="210987654321", region=region)
+    foreign = ground.ecr(owner=ACCOUNT, region=region)
     with pytest.raises(ResourceNotFoundError, match=f"account {ACCOUNT} has no repository") as told:
         push(image, "v1", engine=engine, registry=foreign)
-    assert "arn:aws:iam::210987654321:root" in told.value.hint
-    assert "aws ecr create-repository --region eu-west-1" in told.value.hint
+    assert f"arn:{partition}:iam::210987654321:root" in told.value.hint
+    assert f"aws ecr create-repository --region {region}" in told.value.hint
     assert ground.api.asked("CreateRepository") == 0
     ground.client.create_repository(repositoryName=image)  # as the other account's owner
     done = push(image, "v1", engine=engine, registry=foreign)
-    assert (done.account, done.region, done.sent) == (ACCOUNT, "eu-west-1", True)
+    assert (done.account, done.region, done.sent) == (ACCOUNT, region, True)
     with pytest.raises(ResourceNotFoundError):  # the caller's own registry is another one
-        push(image, "v1", engine=engine, registry=ground.ecr(owner="111111111111"))
+        push(image, "v1", engine=engine, registry=ground.ecr(owner="111111111111", region=region))
 
 
 def test_a_name_that_a_rule_serves_is_not_pushed_to(on, engine, image):
@@ -115,6 +123,13 @@ def test_what_a_rule_serves_is_fetched_when_it_is_asked_for(on, engine, image, d
             ecr.pulled_through(f"cache/{image}", "v2")
         with pytest.raises(UsageError, match="No pull-through rule"):
             ecr.pulled_through(image, "v1")
+        asked = CliRunner().invoke(
+            cli, ["push", f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/cache/{image}:v1",
+                  "--pull-through", "--json"],
+        )  # fmt: skip
+        told = json.loads(asked.stdout)
+        assert (told["digest"], told["upstream"]) == (pushed.digest, host)
+        assert told["uri"].endswith(f".amazonaws.com/cache/{image}:v1")
     uri = f"{ground.registry.address}/cache/{image}:v1"  # what was cached stays when it is gone
     engine.pull(uri, login=ecr.token())
     assert engine.image(uri).id == engine.image(image).id
@@ -266,6 +281,9 @@ def test_a_registry_without_a_login(private, engine, image):
     assert (done.uri, done.account, done.region) == (f"{host}/team/{image}:v1", None, None)
     again = push(image, "v1", engine=engine, registry=registry, repository=f"team/{image}")
     assert (again.sent, again.digest) == (False, done.digest)
+    by_hand = CliRunner().invoke(cli, ["push", image, f"{host}/other:v1"])
+    assert by_hand.stdout == f"{host}/other:v1\n"
+    assert "TrainingRepositoryAccessMode: Vpc" in by_hand.stderr
 
 
 def test_a_registry_that_wants_a_password(private, engine, image, tmp_path):
