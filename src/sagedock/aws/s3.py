@@ -22,6 +22,7 @@ from sagedock.errors import AwsError, InputError, StoreError
 THREADS = 16
 PART = 8 << 20
 """Bytes from which on a file goes in parts, and of a part."""
+_COPY_LIMIT = 1 << 30
 _LARGE_AT_A_TIME = 2
 _PARTS_AT_A_TIME = 8
 _ATTEMPTS = 8
@@ -43,7 +44,7 @@ class Sending:
 
 @dataclass(frozen=True, kw_only=True)
 class Copying:
-    """An object of the same bucket that is to lie at `key`, too, if it still is `etag`."""
+    """An object of the same bucket, of `size` bytes, that is to lie at `key`, too."""
 
     source: str
     key: str
@@ -196,7 +197,7 @@ class Storage:
     def _small(self, bucket: str, item: Sending | Copying, counted: _Counted) -> None:
         if isinstance(item, Copying):
             with told(f"Copying s3://{bucket}/{item.source}"):
-                self.client.copy({"Bucket": bucket, "Key": item.source}, bucket, item.key)
+                self._copy_within(bucket, item)
             counted(item.size, 1)
             return
         data = _read(item)
@@ -211,6 +212,13 @@ class Storage:
                 ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
             )
         counted(item.size, 1)
+
+    def _copy_within(self, bucket: str, item: Copying) -> None:
+        source = {"Bucket": bucket, "Key": item.source}
+        if item.size > _COPY_LIMIT:
+            self.client.copy(source, bucket, item.key)  # in parts
+        else:
+            self.client.copy_object(Bucket=bucket, Key=item.key, CopySource=source)
 
     def _large(self, manager: Any, bucket: str, item: Sending, counted: _Counted) -> None:
         from boto3.s3.transfer import ProgressCallbackInvoker

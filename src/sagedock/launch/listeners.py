@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol, TextIO, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TextIO, runtime_checkable
 
 from sagedock.engine.plan import LogLine
-from sagedock.local.execution import Listener
 from sagedock.local.records import Job
+
+if TYPE_CHECKING:
+    from sagedock.local.execution import Listener
 
 
 @runtime_checkable
-class Hearing(Listener, Protocol):
+class Hearing(Protocol):
     """A listener who is also told what goes on around a job: uploads, where it can be seen, what
     it costs."""
+
+    def status(self, job: Job) -> None:
+        """As any listener."""
+
+    def log(self, line: LogLine) -> None:
+        """As any listener."""
 
     def note(self, text: str) -> None:
         """A line that stays."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from sagedock import requests
 from sagedock.aws.account import Account
@@ -29,10 +29,12 @@ from sagedock.launch.aws.watching import GROUPS, Pace, Watch
 from sagedock.launch.listeners import PlainListener, notes_of
 from sagedock.launch.place import Ended
 from sagedock.launch.upload import Upload
-from sagedock.local.execution import Listener
 from sagedock.local.records import Kind
 from sagedock.local.settings import LocalSettings
 from sagedock.requests import Request
+
+if TYPE_CHECKING:
+    from sagedock.local.execution import Listener
 
 _LOCAL_WORDS = frozenset({"local", "local_gpu"})
 

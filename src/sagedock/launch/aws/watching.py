@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sagedock.aws.calls import is_expired, may_pass
 from sagedock.aws.logs import Event, LogReader
@@ -20,8 +20,10 @@ from sagedock.errors import AwsError, SagedockError
 from sagedock.launch.aws.seen import ENDED, ended, hosts, seen
 from sagedock.launch.listeners import notes_of
 from sagedock.launch.place import Ended
-from sagedock.local.execution import Listener
 from sagedock.local.records import Job, Kind
+
+if TYPE_CHECKING:
+    from sagedock.local.execution import Listener
 
 GROUPS = {
     Kind.TRAINING: "/aws/sagemaker/TrainingJobs",
