@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from sagedock.aws.account import Account
+from sagedock.aws.calls import configured
 
 CONNECT_SECONDS, READ_SECONDS = 5, 15
 
@@ -52,13 +53,11 @@ class Credentials:
 
 def client(account: Account, service: str) -> Any:
     """A client that gives up soon and tries once more at most."""
-    from botocore.config import Config
-
-    config = Config(
-        connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS,
-        retries={"total_max_attempts": 2, "mode": "standard"},
+    retries = {"total_max_attempts": 2, "mode": "standard"}
+    return configured(
+        account, service, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS,
+        retries=retries,
     )  # fmt: skip
-    return account.boto_session.client(service, config=config)
 
 
 def ask(call: Callable[[], dict[str, Any]]) -> Answer:

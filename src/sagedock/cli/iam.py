@@ -30,7 +30,7 @@ _FORM = (
 _PLACE = (
     click.option("--account", metavar="ID", help="The account's 12 digits."),
     click.option("--region", envvar="AWS_REGION", metavar="NAME"),
-    click.option("--role-name", metavar="NAME", help="Of the jobs' role.  [default: the "
+    click.option("--role-name", metavar="NAME_OR_ARN", help="Of the jobs' role.  [default: the "
                  "configured role, or SageMakerJobRole]"),
     click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS),
                  help="Kind of job. Repeatable.  [default: those in the configuration, or all]"),
@@ -76,7 +76,7 @@ def iam(whose: str, form: str, role_name: str | None, **options: Any) -> None:
 
     config = current().config
     needs = _needs(config, options)
-    name = role_name or (config.role or iam_forms.ROLE_NAME).rpartition("/")[2]
+    name = role_name or config.role or iam_forms.ROLE_NAME
     if form != "json" and whose != "all":
         raise click.UsageError("--for is for --format json: the other forms hold all of it.")
     if form == "cloudformation":

@@ -19,7 +19,11 @@ from sagedock.store.uri import S3Uri
 Document = dict[str, Any]
 
 VERSION = "2012-10-17"
-PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+PARTITIONS = {
+    "cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f", "eu-isoe-": "aws-iso-e", "eusc-": "aws-eusc",
+}  # fmt: skip
+"""Beginnings of regions to their partitions; of all others it is `aws`."""
 KINDS = ("training", "processing", "transform", "endpoint")
 
 _SERVICE = "sagemaker.amazonaws.com"
@@ -97,7 +101,7 @@ class Needs:
 
     @property
     def partition(self) -> str:
-        """aws, aws-cn or aws-us-gov, by the region."""
+        """aws, aws-cn, aws-us-gov …, by the region."""
         found = [name for start, name in PARTITIONS.items() if self.region.startswith(start)]
         return found[0] if found else "aws"
 

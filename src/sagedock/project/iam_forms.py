@@ -56,11 +56,18 @@ def _numbered(name: str, document: Document) -> dict[str, Document]:
     return {name if number == 1 else f"{name}{number}": part for number, part in found}
 
 
+def _name_and_path(role: str) -> tuple[str, str]:
+    """A role's name and, of an ARN, the path before it: `/`, `/team/`."""
+    path, _, name = role.partition(":role/")[2].rpartition("/")
+    return (name or role), f"/{path}/" if path else "/"
+
+
 def cloudformation(needs: Needs, role_name: str = ROLE_NAME) -> dict[str, Any]:
     """A template of the role and of managed policies for whoever launches jobs."""
     found = documents(needs, role_name)
     _refuse_longer(found["role"], INLINE)
     launchers = _numbered("LauncherPolicy", found["caller"])
+    name, path = _name_and_path(role_name)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": "The role of SageMaker jobs, and what whoever launches them may do",
@@ -68,25 +75,26 @@ def cloudformation(needs: Needs, role_name: str = ROLE_NAME) -> dict[str, Any]:
             "JobRole": {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
-                    "RoleName": role_name,
+                    "RoleName": name,
+                    "Path": path,
                     "AssumeRolePolicyDocument": found["trust"],
                     "Policies": [{"PolicyName": "jobs", "PolicyDocument": found["role"]}],
                 },
             },
             **{
-                name: {
+                key: {
                     "Type": "AWS::IAM::ManagedPolicy",
                     "Properties": {
-                        "Description": f"Launches SageMaker jobs with the role {role_name}",
+                        "Description": f"Launches SageMaker jobs with the role {name}",
                         "PolicyDocument": document,
                     },
                 }
-                for name, document in launchers.items()
+                for key, document in launchers.items()
             },
         },
         "Outputs": {
             "JobRoleArn": {"Value": {"Fn::GetAtt": ["JobRole", "Arn"]}},
-            **{f"{name}Arn": {"Value": {"Ref": name}} for name in launchers},
+            **{f"{key}Arn": {"Value": {"Ref": key}} for key in launchers},
         },
     }
 
@@ -96,10 +104,15 @@ def terraform(needs: Needs, role_name: str = ROLE_NAME) -> dict[str, Any]:
     found = documents(needs, role_name)
     _refuse_longer(found["role"], INLINE)
     launchers = _numbered("launcher", found["caller"])
+    name, path = _name_and_path(role_name)
     return {
         "resource": {
             "aws_iam_role": {
-                "job": {"name": role_name, "assume_role_policy": _text(found["trust"])},
+                "job": {
+                    "name": name,
+                    "path": path,
+                    "assume_role_policy": _text(found["trust"]),
+                },
             },
             "aws_iam_role_policy": {
                 "job": {
@@ -109,19 +122,19 @@ def terraform(needs: Needs, role_name: str = ROLE_NAME) -> dict[str, Any]:
                 },
             },
             "aws_iam_policy": {
-                name: {
-                    "name": f"{role_name}{name.capitalize()}",
-                    "description": f"Launches SageMaker jobs with the role {role_name}",
+                key: {
+                    "name": f"{name}{key.capitalize()}",
+                    "description": f"Launches SageMaker jobs with the role {name}",
                     "policy": _text(document),
                 }
-                for name, document in launchers.items()
+                for key, document in launchers.items()
             },
         },
         "output": {
             "job_role_arn": {"value": "${aws_iam_role.job.arn}"},
             **{
-                f"{name}_policy_arn": {"value": f"${{aws_iam_policy.{name}.arn}}"}
-                for name in launchers
+                f"{key}_policy_arn": {"value": f"${{aws_iam_policy.{key}.arn}}"}
+                for key in launchers
             },
         },
     }

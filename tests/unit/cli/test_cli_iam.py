@@ -38,7 +38,7 @@ def test_the_configuration_is_enough(iam):
     text = json.dumps(found)
     assert "arn:aws:ecr:eu-central-1:111111111111:repository/churn" in text
     assert "arn:aws:s3:::team-data/*" in text
-    assert '"arn:aws:iam::111111111111:role/Jobs"' in text
+    assert '"arn:aws:iam::111111111111:role/team/Jobs"' in text
     assert "CreateTrainingJob" in text
     assert "Endpoint" not in text  # nothing in the file serves
     assert "AssociateTrialComponent" in text

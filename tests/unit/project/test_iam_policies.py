@@ -94,7 +94,14 @@ def test_only_sagemaker_of_this_account_takes_the_role():
 
 
 @pytest.mark.parametrize(
-    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+    ("region", "partition"),
+    [
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ],
 )
 def test_other_partitions_have_their_own_arns(region, partition):
     document = json.dumps(iam.role(Needs(**vars(NEEDS) | {"region": region, "kms_keys": ()})))
@@ -122,6 +129,17 @@ def test_terraforms_own_parser_reads_the_same_policies(needs, tmp_path):
     assert statements == iam.caller(needs, "Jobs")["Statement"]
     assert all(len(item["policy"].replace(" ", "")) <= iam_forms.MANAGED for item in launchers)
     assert len(found["output"]) == 1 + len(launchers)
+
+
+def test_a_roles_path_stays_where_it_was():
+    arn = "arn:aws:iam::123456789012:role/team/ml/Jobs"
+    made = iam_forms.cloudformation(NEEDS, arn)["Resources"]["JobRole"]["Properties"]
+    assert (made["RoleName"], made["Path"]) == ("Jobs", "/team/ml/")
+    role = iam_forms.terraform(NEEDS, arn)["resource"]["aws_iam_role"]["job"]
+    assert (role["name"], role["path"]) == ("Jobs", "/team/ml/")
+    assert statements(iam.caller(NEEDS, arn))["PassRole"]["Resource"] == arn
+    plain = iam_forms.terraform(NEEDS, "Jobs")["resource"]["aws_iam_role"]["job"]
+    assert (plain["name"], plain["path"]) == ("Jobs", "/")
 
 
 def test_an_expression_in_a_name_stays_text_in_terraform(tmp_path):
