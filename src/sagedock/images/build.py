@@ -98,27 +98,54 @@ class Builder:
     ) -> BuiltImage:
         """The image as it should be, built unless it is there; its parent must be."""
         spec, asked = plans.IMAGES[name], wishes or plans.Wishes()
-        plan = self.plan(name, asked)
-        made_from = plan.labels[plans.INPUTS_LABEL]
-        found = None if force or asked.no_cache else self._current(spec, plan, made_from)
-        return found or self.execute(name, plan)
+        lock.check(self._root / "containers" / name)
+        parent = plans.parent_tag(spec, self._version)
+        tags = plans.all_tags(spec, self._version, asked)
+        there = self.docker.inspect(parent, *tags)
+        made_from = self._made_from(spec, asked, there)
+        if not force and not asked.no_cache:
+            current = _current([there.get(tag) for tag in tags], made_from)
+            if current is not None:
+                budget = asked.budget or spec.budget
+                self._check_budget(tags[0], budget, current)
+                return BuiltImage(
+                    name=name, tags=tags, id=current["Id"], size=current["Size"], seconds=0.0,
+                    fresh=False, budget=budget,
+                )  # fmt: skip
+        return self.execute(name, self._plan(spec, asked, made_from))
 
     def plan(self, name: str, wishes: plans.Wishes) -> plans.BuildPlan:
         """The build of one of the project's images. BuildError for a lock that is stale, or where
         what it stands on is not there."""
         spec = plans.IMAGES[name]
         lock.check(self._root / "containers" / name)
+        there = self.docker.inspect(plans.parent_tag(spec, self._version))
+        return self._plan(spec, wishes, self._made_from(spec, wishes, there))
+
+    def _plan(self, spec: plans.ImageSpec, wishes: plans.Wishes, made_from: str) -> plans.BuildPlan:
         return plans.make_plan(
             spec,
             root=self._root,
             version=self._version,
-            digest=digest(self._root, spec, self._parent_id(spec), *_marks(wishes)),
+            digest=made_from,
             environ=self._environ,
             revision=self.revision(),
             source=self.source(),
             wishes=wishes,
             epoch=self.epoch(spec.inputs),
         )
+
+    def _made_from(
+        self, spec: plans.ImageSpec, wishes: plans.Wishes, there: Mapping[str, Mapping[str, Any]]
+    ) -> str:
+        """One digest of all that the image is made from."""
+        tag = plans.parent_tag(spec, self._version)
+        if tag not in there:
+            raise BuildError(
+                f"{tag}, which {plans.repository(spec.name)} stands on, is not in the engine.",
+                hint=f"Run docker/ensure-base.sh, or: docker pull {tag}",
+            )
+        return digest(self._root, spec, str(there[tag]["Id"]), *_marks(wishes))
 
     def execute(self, name: str, plan: plans.BuildPlan) -> BuiltImage:
         """Run one build, whatever is there already. BuildError with its last lines if it fails;
@@ -132,7 +159,7 @@ class Builder:
             self._run(client, tried, name)
             document = self.docker.inspect(tried.tags[0])[tried.tags[0]]
             _check_platform(plan, document)
-            self._check_budget(plan, document)
+            self._check_budget(plan.tags[0], plan.budget, document)
         facts = self._facts_of(document)
         return BuiltImage(
             name=name,
@@ -183,43 +210,6 @@ class Builder:
         in is somebody else's."""
         return "" if is_shipped(self._root) else self.docker.programs.git(self._root, *arguments)
 
-    def _parent_id(self, spec: plans.ImageSpec) -> str:
-        tag = plans.parent_tag(spec, self._version)
-        found = self.docker.inspect(tag)
-        if not found and spec.parent is None:
-            self._report(f"pulling {tag}")
-            self.docker.pull(tag)
-            found = self.docker.inspect(tag)
-        if tag in found:
-            return str(found[tag]["Id"])
-        raise BuildError(
-            f"{tag}, which {plans.repository(spec.name)} stands on, is not in the engine.",
-            hint=f"Run docker/ensure-base.sh, or: docker pull {tag}",
-        )
-
-    def _current(
-        self, spec: plans.ImageSpec, plan: plans.BuildPlan, made_from: str
-    ) -> BuiltImage | None:
-        """The image as it is, if all tags name one that was made from the same inputs."""
-        found = self.docker.inspect(*plan.tags)
-        if len({document["Id"] for document in found.values()}) != 1:
-            return None
-        document = found.get(plan.tags[0])
-        if document is None or len(found) != len(plan.tags):
-            return None
-        if (document["Config"].get("Labels") or {}).get(plans.INPUTS_LABEL) != made_from:
-            return None
-        self._check_budget(plan, document)
-        return BuiltImage(
-            name=spec.name,
-            tags=plan.tags,
-            id=document["Id"],
-            size=document["Size"],
-            seconds=0.0,
-            fresh=False,
-            budget=plan.budget,
-        )
-
     def _run(self, client: Client, plan: plans.BuildPlan, name: str) -> None:
         output: list[str] = []
 
@@ -234,20 +224,31 @@ class Builder:
         if code:
             raise _failure(name, plan, output)
 
-    def _check_budget(self, plan: plans.BuildPlan, document: Mapping[str, Any]) -> None:
-        if plan.budget is None or document["Size"] <= plan.budget:
+    def _check_budget(self, tag: str, budget: int | None, document: Mapping[str, Any]) -> None:
+        if budget is None or document["Size"] <= budget:
             return
         with self.docker.files(document["Id"]) as files:
             heavy = reports.weights(files)[:_HEAVY]
         listed = "\n".join(f"  {reports.megabytes(w.size):>9}  {w.what}" for w in heavy)
-        over = document["Size"] - plan.budget
+        over = document["Size"] - budget
         raise BuildError(
-            f"{plan.tags[0]} has {reports.megabytes(document['Size'])} unpacked, "
-            f"{reports.megabytes(over)} more than its budget of {reports.megabytes(plan.budget)}; "
+            f"{tag} has {reports.megabytes(document['Size'])} unpacked, "
+            f"{reports.megabytes(over)} more than its budget of {reports.megabytes(budget)}; "
             f"its tags name what they did before. What weighs most:\n{listed}",
             hint="Leave out what the image does not need, or give it more: --budget, or `budget` "
             "in the configuration.",
         )
+
+
+def _current(
+    tagged: Sequence[Mapping[str, Any] | None], made_from: str
+) -> Mapping[str, Any] | None:
+    """The image as it is, if all its tags name one that was made from the same inputs."""
+    first = tagged[0]
+    if first is None or any(one is None or one["Id"] != first["Id"] for one in tagged):
+        return None
+    labels = first["Config"].get("Labels") or {}
+    return first if labels.get(plans.INPUTS_LABEL) == made_from else None
 
 
 def _marks(wishes: plans.Wishes) -> list[str]:

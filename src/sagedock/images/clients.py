@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from sagedock.errors import BuildError
@@ -56,11 +58,16 @@ def candidates(search_path: str) -> tuple[str, ...]:
 def choose(programs: Sequence[str], ask: Ask) -> Client:
     """The first program with buildx, else the first with BuildKit inside, else the first that
     builds at all; BuildError if none."""
-    for attempt in (_buildx, _inside, _classic):
-        for program in programs:
-            client = attempt(program, ask)
-            if client is not None:
-                return client
+    with ThreadPoolExecutor(max_workers=2 * len(programs) or 1) as pool:  # programs start slowly
+        asked = [
+            pool.submit(attempt, program, ask)
+            for attempt in (_buildx, _inside)
+            for program in programs
+        ]
+        found = [answer.result() for answer in asked]
+    for client in chain(found, (_classic(program, ask) for program in programs)):
+        if client is not None:
+            return client
     if not programs:
         raise BuildError(
             "Images can't be built: there is no docker client on PATH.",

@@ -158,6 +158,11 @@ def tags(name: str, version: str) -> tuple[str, str]:
     return f"{repository(name)}:{version}", f"{repository(name)}:latest"
 
 
+def all_tags(spec: ImageSpec, version: str, wishes: Wishes) -> tuple[str, ...]:
+    """The image's own tags, and those that were asked for besides."""
+    return (*tags(spec.name, version), *wishes.tags)
+
+
 def parent_tag(spec: ImageSpec, version: str) -> str:
     """What the image's Dockerfile starts FROM."""
     return OS_IMAGE if spec.parent is None else tags(spec.parent, version)[0]
@@ -181,7 +186,7 @@ def make_plan(
     return BuildPlan(
         context=root,
         dockerfile=root / "containers" / spec.name / "Dockerfile",
-        tags=(*tags(spec.name, version), *asked.tags),
+        tags=all_tags(spec, version, asked),
         build_args={**asked.build_args, argument: parent_tag(spec, version)},
         forwarded=proxy_names(environ),
         secrets=joined(secrets(environ), asked.secrets),

@@ -120,14 +120,16 @@ class DockerProgram:
 
     def inspect(self, *images: str) -> dict[str, dict[str, Any]]:
         """Each image's document by the name asked for; what isn't there is left out."""
-        found = {}
-        for image in images:
-            done = self._run("image", "inspect", image)
-            if done.returncode == 0:
-                found[image] = json.loads(done.stdout)[0]
-            elif "no such image" not in done.stderr.lower():
-                raise _unavailable(done.stderr)
-        return found
+        done = self._run("image", "inspect", *images)
+        if done.returncode == 0:
+            return dict(zip(images, json.loads(done.stdout), strict=True))
+        if "no such image" not in done.stderr.lower():
+            raise _unavailable(done.stderr)
+        if len(images) == 1:
+            return {}
+        return {
+            name: document for image in images for name, document in self.inspect(image).items()
+        }
 
     def history(self, image: str) -> list[dict[str, Any]]:
         """The steps that made an image, oldest first: Size in bytes, CreatedBy, Comment."""

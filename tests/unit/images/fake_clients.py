@@ -36,9 +36,19 @@ build() {
 }
 case " $* " in
   *" image inspect "*)
-    name=${@: -1}
-    [ -f "STATE/${name//\//_}" ] && { printf '%s' "$(<"STATE/${name//\//_}")"; exit 0; }
-    echo "Error: No such image: $name" >&2
+    found= missing=
+    for name in "${@:3}"; do
+      if [ -f "STATE/${name//\//_}" ]; then
+        document=$(<"STATE/${name//\//_}")
+        document=${document#[}
+        found="$found${found:+,}${document%]}"
+      else
+        missing=$name
+      fi
+    done
+    echo "[$found]"
+    [ -n "$missing" ] || exit 0
+    echo "Error: No such image: $missing" >&2
     exit 1 ;;
   *" image tag "*) /bin/cp "STATE/${3//\//_}" "STATE/${4//\//_}" ;;
   *" image rm "*) /bin/rm "STATE/${3//\//_}" ;;
@@ -51,6 +61,7 @@ case " $* " in
   *" rm --force "*) ;;
   *" context show "*) echo my-context ;;
   CAPABILITIES
+  *" build --help "*) ;;
   *" build "*) BUILD ;;
 esac
 """
