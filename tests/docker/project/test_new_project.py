@@ -4,13 +4,14 @@ Nothing of the repository is there but the wheel that is made of it.
 """
 
 import json
+import os
 import re
 import sys
 import uuid
 from pathlib import Path
 
 import pytest
-from readme_kit import Shell, commands
+from readme_kit import Shell, commands, remove_images
 
 ROOT = Path(__file__).parents[3]
 ACTIVATE = ". .venv/bin/activate\n"
@@ -26,10 +27,8 @@ def wheels(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory, wheels, docker_cli):
+def empty(tmp_path_factory, wheels):
     """A shell in an empty folder, outside of any repository; images named after the test go."""
-    import os
-
     links = " ".join(filter(None, [str(wheels), os.environ.get("PIP_FIND_LINKS", "")]))
     variables = {
         "PIP_FIND_LINKS": links,
@@ -40,11 +39,10 @@ def empty(tmp_path_factory, wheels, docker_cli):
 
 
 @pytest.fixture(scope="module")
-def name(docker_cli):
+def name(images):
     name = f"new-{uuid.uuid4().hex[:8]}"
     yield name
-    images = [f"{name}-{part}" for part in ("training", "processing", "serving")]
-    docker_cli("image", "rm", "--force", *images, check=False)
+    remove_images(name)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +116,7 @@ def test_its_linters_have_nothing_to_say(project):
     assert "shellcheck build_and_push.sh" in said
 
 
-def test_a_part_alone_passes_its_tests(empty, project, images, docker_cli):
+def test_a_part_alone_passes_its_tests(empty, project, images):
     name = f"new-{uuid.uuid4().hex[:8]}"
     empty.done(f"first/bin/sagedock init {name} --only serving")
     activate = f". {project.folder}/.venv/bin/activate\n"
@@ -127,12 +125,10 @@ def test_a_part_alone_passes_its_tests(empty, project, images, docker_cli):
         said = shell.done(activate + commands(readme(shell), "Every day"))
         assert re.search(r"^=* ?7 passed in ", said, re.M)
     finally:
-        docker_cli("image", "rm", "--force", f"{name}-serving", check=False)
+        remove_images(name)
 
 
-def test_a_project_on_another_image_builds_trains_and_passes_its_tests(
-    empty, project, images, docker_cli
-):
+def test_a_project_on_another_image_builds_trains_and_passes_its_tests(empty, project, images):
     name = f"new-{uuid.uuid4().hex[:8]}"
     empty.done(f"first/bin/sagedock init {name} --from-image {images['pandas']}")
     activate = f". {project.folder}/.venv/bin/activate\n"
@@ -143,5 +139,4 @@ def test_a_project_on_another_image_builds_trains_and_passes_its_tests(
         assert f"{name}-base:latest" in said
         assert re.search(r"^=* ?16 passed in ", said, re.M)
     finally:
-        made = [f"{name}-{part}" for part in ("training", "processing", "serving", "base")]
-        docker_cli("image", "rm", "--force", *made, check=False)
+        remove_images(name)

@@ -41,3 +41,16 @@ class Shell:
         done = self.run(script)
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+
+def remove_images(name: str) -> None:
+    """Take away every image with `name` in its own, those that jobs have pulled included."""
+    listed = subprocess.run(
+        ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = [line for line in listed.stdout.splitlines() if name in line]
+    if found:
+        subprocess.run(
+            ["docker", "image", "rm", "--force", *found], capture_output=True, check=True
+        )
