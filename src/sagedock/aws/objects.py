@@ -7,7 +7,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,11 +81,12 @@ def carry_out(
     *,
     done: Callable[[Transfer], None],
     moved: Callable[[int], None],
+    ending: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
     """Copy, `done` after each, in their order; `moved` is told bytes, from several threads.
 
-    A file is there whole or not at all. The first error ends the rest. Raises StoreError,
-    InputError, OutputError, AwsError.
+    A file is there whole or not at all. The first error ends the rest, inside of `ending`. Raises
+    StoreError, InputError, OutputError, AwsError.
     """
     begun: deque[tuple[Transfer, Any]] = deque()
     with _manager(client) as manager:
@@ -97,7 +98,8 @@ def carry_out(
             while begun:
                 _end(*begun.popleft(), done)
         except BaseException:
-            manager.shutdown(cancel=True)
+            with ending():
+                manager.shutdown(cancel=True)
             raise
 
 

@@ -5,7 +5,10 @@ Must not know the command line.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -60,7 +63,22 @@ def copy_all(
         say(stream, f"{copy.source} -> {copy.target}")
 
     with progress(_words(copies), sum(item.size for item in copies), stream) as moved:
-        carry_out(client, transfers, done=done, moved=moved)
+        carry_out(client, transfers, done=done, moved=moved, ending=_hushed)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """What ends a read for signing is no news, but awscrt writes its traceback to the terminal
+    itself, past Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _words(copies: list[Copy]) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 
 def as_text(document: Any) -> str:
-    """JSON that any reader takes: times as ISO 8601, NaN and infinities as strings, as the AWS
-    JSON protocol has them."""
+    """JSON that any reader takes: times as ISO 8601 in UTC, NaN and infinities as strings, as the
+    AWS JSON protocol has them."""
     return json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False)
 
 
@@ -23,8 +23,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
+    if isinstance(value, datetime):  # botocore's are in this machine's time zone
+        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value

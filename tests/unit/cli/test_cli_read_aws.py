@@ -2,6 +2,7 @@
 output as of a local data folder; and what goes wrong on the way."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,31 @@ def test_the_end_of_a_long_log_is_read_from_its_end(far, jobs, proxy):
     assert lines == ["29997", "29998", "29999"]
     assert proxy.asked("GetLogEvents") == 1
     assert len(far("logs", "twin", "--kind", "training").stdout.split()) == 30_000
+
+
+def test_lines_of_several_hosts_say_whose_they_are(far, jobs):
+    records = Records(jobs)
+    job = training_job("wide", CREATED + 500)
+    resources = {**job.request["ResourceConfig"], "InstanceCount": 2}
+    records.add(replace(job, request={**job.request, "ResourceConfig": resources}))
+    records.close()
+    for host, second in (("algo-1", 1), ("algo-2", 0)):
+        log = LogWriter(jobs / "jobs" / "training" / "wide" / "logs" / f"{host}.log")
+        log.write(LogLine(stamp=f"2026-11-24T08:07:0{second}.000000000Z", text="1%\r99%"))
+        log.close()
+    for arguments in ((), ("-n", "2"), ("-f",)):
+        assert far("logs", "wide", *arguments).stdout == "[algo-2] 99%\n[algo-1] 99%\n"
+
+
+def test_times_are_utc_wherever_one_is(far, sagedock):
+    near = document(sagedock("describe", "churn-train", "--json"))
+    assert document(far("describe", "churn-train", "--json", TZ="Asia/Tokyo")) == near
+    assert far("jobs", TZ="Asia/Tokyo").stdout == sagedock("jobs").stdout
+
+
+def test_links_lead_to_the_partitions_own_console(far):
+    text = far("describe", "churn-train", "--region", "cn-north-1").stdout
+    assert "https://cn-north-1.console.amazonaws.cn/sagemaker/home?region=cn-north-1#/jobs/" in text
 
 
 def test_stopping_what_has_ended_is_refused_in_the_services_words(far, sagedock):

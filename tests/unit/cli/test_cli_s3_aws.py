@@ -4,11 +4,16 @@ at all where something breaks."""
 import hashlib
 import json
 import os
+import signal
 import stat
+import subprocess
+import time
 
+import boto3
 import pytest
 from far_kit import local_aws, settings
 
+from conftest import SAGEDOCK
 from faulty_proxy import FaultyProxy
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
@@ -35,6 +40,17 @@ def far(sagedock, proxy, tmp_path):
         return sagedock(*arguments, "--aws", env=settings(tmp_path, proxy.url, **env))
 
     return run
+
+
+@pytest.fixture
+def boto(proxy):
+    """boto3's client of the same S3."""
+    made = boto3.client(
+        "s3", endpoint_url=proxy.url, region_name="us-east-1", aws_access_key_id="AKIA",
+        aws_secret_access_key="secret",
+    )  # fmt: skip
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -192,3 +208,46 @@ def test_refusals_are_told_in_the_services_words(far, tree, proxy):
         assert "AccessDenied: Not you." in done.stderr
         assert "needs s3:" in done.stderr
     assert far("ls", **{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}).returncode == 16
+
+
+# Ctrl-C
+
+
+@pytest.fixture
+def interrupted(proxy, work, tmp_path):
+    """`sagedock … --aws`, Ctrl-C as soon as a request like `pattern` has come, which waits."""
+
+    def run(pattern, *arguments):
+        proxy.rule(pattern, pause=3.0, times=99)
+        process = subprocess.Popen(
+            [SAGEDOCK, *arguments, "--aws"], cwd=work, text=True,
+            env={**os.environ, **settings(tmp_path, proxy.url)},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            while not proxy.asked(pattern):
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    return run
+
+
+def test_an_upload_that_is_interrupted_leaves_no_parts(interrupted, proxy, work, store, boto):
+    (work / "large").write_bytes(bytes(30 << 20))
+    done = interrupted(r"PUT /bucket/large\?.*partNumber=2", "cp", "large", "s3://bucket/large")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\n")
+    assert list(store.list(S3Uri("bucket"))) == []
+    assert boto.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
+
+
+def test_a_download_that_is_interrupted_leaves_no_file(interrupted, proxy, work, store):
+    put(store, "large", bytes(30 << 20))
+    done = interrupted(r"GET /bucket/large", "cp", "s3://bucket/large", "large")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\n")
+    assert list(work.iterdir()) == []
