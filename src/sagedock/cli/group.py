@@ -23,6 +23,7 @@ COMMANDS = {
     "describe": "Show everything known of a job or an endpoint.",
     "logs": "Show the log of a job or an endpoint.",
     "stop": "Ask a running job to stop.",
+    "track": "Bring jobs that have ended to MLflow.",
     "serve": "Keep a model ready at an endpoint.",
     "invoke": "Send a request to an endpoint, and print its answer.",
     "endpoints": "List endpoints, newest first.",

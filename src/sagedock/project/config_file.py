@@ -19,8 +19,8 @@ from sagedock.project.config import CodeArtifact, ImageConfig, Template
 JOBS = ("train", "process", "transform", "serve")
 """Commands that templates are for."""
 COMMANDS = (
-    *JOBS, "jobs", "describe", "logs", "stop", "invoke", "endpoints", "delete-endpoint", "run",
-    "up", "build", "lock", "push", "iam", "doctor", "clean", "prices", "ls", "cp",
+    *JOBS, "jobs", "describe", "logs", "stop", "track", "invoke", "endpoints", "delete-endpoint",
+    "run", "up", "build", "lock", "push", "iam", "doctor", "clean", "prices", "ls", "cp",
 )  # fmt: skip
 """Commands that a table of defaults may be for: all but those that are about the program itself."""
 PARTS = ("training", "serving", "both")

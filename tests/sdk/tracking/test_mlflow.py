@@ -107,3 +107,31 @@ def test_a_server_that_is_down_fails_no_job(sagedock, images):
     assert json.loads(done.stdout)["TrainingJobStatus"] == "Completed"
     assert done.stderr.count("MLflow") == 1 + done.stderr.count("MlflowException")
     assert f"MLflow at {dead} does not have all of this job" in done.stderr
+
+
+def test_a_job_that_nobody_waited_for_is_tracked_later(sagedock, runs, server, images):
+    wanted = train(images, server, "later", "-p", "rounds=3", "--name", "tracked-later")
+    sagedock(*wanted, "--detach")
+    assert only_run(runs, "later").info.status == "RUNNING"
+    sagedock("logs", "-f", "tracked-later")
+    where = ("--mlflow-tracking-uri", server, "--mlflow-experiment", "later")
+    for _ in range(2):  # which adds nothing twice
+        done = sagedock("track", "tracked-later", *where)
+        run = only_run(runs, "later")
+        assert done.stdout == f"tracked-later: run {run.info.run_id}\n"
+        assert run.info.status == "FINISHED"
+        assert len(runs.get_metric_history(run.info.run_id, "loss")) == 3
+
+
+def test_a_job_that_was_started_without_is_tracked_later(sagedock, runs, server, images):
+    sagedock("train", "--image", images["training"], "--name", "untracked", "-q",
+             "--entry-point", HERE / "logging_script.py", "-p", "rounds=2")  # fmt: skip
+    sagedock("track", "untracked", MLFLOW_TRACKING_URI=server, MLFLOW_EXPERIMENT_NAME="without")
+    run = only_run(runs, "without")
+    assert (run.info.run_name, run.data.params) == ("untracked", {"rounds": "2"})
+    assert run.data.tags["sagedock.status"] == "Completed"
+    dead = sagedock("track", "untracked", "--mlflow-tracking-uri", "http://127.0.0.1:9",
+                    code=10, MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")  # fmt: skip
+    assert "Training job untracked is not tracked: MLflow at http://127.0.0.1:9" in dead.stderr
+    unsaid = sagedock("track", "untracked", code=2)
+    assert "Missing option '--mlflow-tracking-uri'" in unsaid.stderr
