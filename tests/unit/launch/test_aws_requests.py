@@ -285,6 +285,13 @@ def test_a_role_that_iam_may_not_be_asked_for_is_told(far, proxy):
     assert "Give its whole ARN" in caught.value.hint
 
 
+def test_a_role_that_there_is_none_of_is_told(far, proxy):
+    absent = DENIED.replace(b"AccessDenied", b"NoSuchEntity")
+    proxy.rule("/iam/aws4_request", status=404, body=absent)
+    with pytest.raises(UsageError, match="IAM knows no role 'Mine' in account 123456789012"):
+        far.role_arn("Mine")
+
+
 # starting
 
 
