@@ -107,7 +107,7 @@ def test_ls_as_json(sagedock, tree):
         (["cp", "s3://here/", "."], 8, "s3://here names no object"),
         (["cp", "-r", "s3://here/none", "."], 8, "There is nothing to copy in s3://here/none"),
         (["cp", "s3://here/a.txt", "tree/a.txt/x"], 10, "can't be written"),
-        (["build", "nonsense"], 14, "There is no image 'nonsense' to build"),
+        (["build", "nonsense"], 14, "nonsense is no image of the project"),
     ],
 )
 def test_what_is_refused(sagedock, tree, arguments, code, words):
