@@ -28,9 +28,9 @@ Examples:
 @AWS
 @click.pass_obj
 def track(data: Path | None, /, names: tuple[str, ...], kind: str | None, **options: Any) -> None:
-    """Bring jobs that have ended to MLflow: parameters, metrics, status.
+    """Bring jobs that have ended to MLflow.
 
-    For jobs that were started with --detach, or left running; any job there is will do. A job
+    Parameters, metrics, status: for jobs that were started with --detach, or left running; any job there is will do. A job
     that has a run already gets what it lacks, others get a new one.
     """
     with open_session(data, aws=options) as session:
