@@ -30,8 +30,8 @@ Examples:
 def track(data: Path | None, /, names: tuple[str, ...], kind: str | None, **options: Any) -> None:
     """Bring jobs that have ended to MLflow.
 
-    Parameters, metrics, status: for jobs that were started with --detach, or left running; any job there is will do. A job
-    that has a run already gets what it lacks, others get a new one.
+    Parameters, metrics, status: for jobs that were started with --detach, or left running; any
+    job there is will do. A job that has a run already gets what it lacks, others get a new one.
     """
     with open_session(data, aws=options) as session:
         place = _tracked(session, options)
