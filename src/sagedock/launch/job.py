@@ -52,8 +52,13 @@ class LaunchedJob:
         return self._session.attend(self.kind, self.name, logs=logs)
 
     def wait(self, logs: bool = True) -> None:
-        """Wait for the end. Raises JobFailedError with the job's FailureReason if it Failed."""
-        found = self.attend(logs)
+        """Wait for the end. Raises JobFailedError with the job's FailureReason if it Failed. Where
+        an interrupt leaves the job running, that is told."""
+        try:
+            found = self.attend(logs)
+        except KeyboardInterrupt:
+            self._session.say_left(self.name)
+            raise
         if found.status is Status.FAILED:
             raise self.failed(found)
 

@@ -181,6 +181,10 @@ class Place(ABC):
         return False
 
     @abstractmethod
+    def say_left(self, job_name: str) -> None:
+        """Tell the listener that a job goes on which is not waited for any more."""
+
+    @abstractmethod
     def notes(self, kind: Kind, name: str) -> tuple[str, ...]:
         """Remarks on a job that the service has no member for."""
 

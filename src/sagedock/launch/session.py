@@ -264,6 +264,9 @@ class Session(Place):
         client = self.sagemaker_client
         return [line.text for line in client.logs(client.find(job_name))]
 
+    def say_left(self, job_name: str) -> None:
+        """Nothing: an interrupt has stopped the job."""
+
     def notes(self, kind: Kind, name: str) -> tuple[str, ...]:
         """Remarks on a job that the service has no member for."""
         return self.sagemaker_client.job(kind, name).state.notes

@@ -34,6 +34,15 @@ _NO_EFFECT = {
     "DebugHookConfig": "the debugger's hook",  # SDK v2 asks for it unless told not to
     "ExperimentConfig": "the experiment",
 }
+_DEEPER_NO_EFFECT = (
+    "OutputDataConfig.KmsKeyId",
+    "ResourceConfig.VolumeKmsKeyId",
+    "ProcessingOutputConfig.KmsKeyId",
+    "ProcessingResources.ClusterConfig.VolumeKmsKeyId",
+    "NetworkConfig.VpcConfig",
+    "NetworkConfig.EnableInterContainerTrafficEncryption",
+    "TransformResources.VolumeKmsKeyId",
+)
 
 _KEEP_ALIVE = "KeepAlivePeriodInSeconds"
 
@@ -104,13 +113,18 @@ def check_transformable(model: Model) -> None:
 def notes(request: Mapping[str, Any]) -> tuple[str, ...]:
     """Settings of `request` that have no meaning on one machine, as sentences."""
     named = [text for key, text in _NO_EFFECT.items() if request.get(key)]
-    if "KmsKeyId" in request.get("OutputDataConfig", {}):
-        named.append("OutputDataConfig.KmsKeyId")
-    if "VolumeKmsKeyId" in request.get("ResourceConfig", {}):
-        named.append("ResourceConfig.VolumeKmsKeyId")
+    named += [path for path in _DEEPER_NO_EFFECT if _at(request, path)]
     if request.get("ResourceConfig", {}).get(_KEEP_ALIVE):
         named.append(f"ResourceConfig.{_KEEP_ALIVE} (warm pools)")
     return tuple(f"{name} has no effect on a local job" for name in named)
+
+
+def _at(request: Mapping[str, Any], path: str) -> Any:
+    """The member at `A.B.C`, None where there is none."""
+    found: Any = request
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def _training(request: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from sagedock.aws.logs import LogReader, cleaned
 from sagedock.engine.plan import LogLine
 from sagedock.errors import AwsError
 from sagedock.launch.aws.watching import host_of
+from sagedock.launch.job import LaunchedJob
 from sagedock.local.joblog import LogWriter
 from sagedock.local.process import Owner
 from sagedock.local.records import Job, JobState, Kind, Records, Status
@@ -350,3 +351,18 @@ def test_what_was_not_told_before_an_interrupt_is_told_after_it(far, job, heard)
         watch(far)
     watch(far)
     assert heard.lines == ["0", "1", "2", "3", "4"]
+
+
+def test_an_interrupt_in_python_tells_what_stops_the_job(far, job, heard):
+    job.say("one")
+
+    def interrupting(line):
+        raise KeyboardInterrupt
+
+    heard.log = interrupting
+    with pytest.raises(KeyboardInterrupt):
+        LaunchedJob(far, Kind.TRAINING, NAME).wait()
+    assert heard.notes == [
+        f"interrupted: {NAME} goes on. Stop it: sagedock stop {NAME} --aws --region eu-west-1"
+    ]
+    job.end()

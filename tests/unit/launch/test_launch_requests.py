@@ -18,10 +18,12 @@ from sagedock import (
     ScriptProcessor,
     Session,
     TrainingInput,
+    cloud_requests,
 )
 from sagedock.contract.hyperparameters import decode
-from sagedock.errors import InputError, OutputError, StoreError, UsageError
+from sagedock.errors import InputError, OutputError, StoreError, UnsupportedError, UsageError
 from sagedock.launch.listeners import PlainListener
+from sagedock.local import support
 from sagedock.local.process import Owner
 from sagedock.local.records import Job, JobState, Kind, Records
 from sagedock.local.settings import LocalSettings
@@ -398,3 +400,30 @@ def test_an_estimator_without_a_model_has_no_transformer(session: Session) -> No
     with pytest.raises(UsageError, match="There is no model yet"):
         estimator.transformer(strategy="MultiRecord")
     assert session.sagemaker_client.list_models()["Models"] == []
+
+
+# what is AWS's
+
+
+def test_what_has_no_effect_here_is_said_of_every_kind_of_job():
+    inside = {"subnets": ["s"], "security_groups": ["g"], "encrypt_traffic": True}
+    keys = {"output_key": "k", "volume_key": "v"}
+    said = {
+        "training": support.notes(cloud_requests.training(**inside, **keys)),
+        "processing": support.notes(cloud_requests.processing(**inside, **keys)),
+        "transform": support.notes(cloud_requests.transform(volume_key="v")),
+    }
+    assert {kind: len(notes) for kind, notes in said.items()} == {
+        "training": 4, "processing": 4, "transform": 1,
+    }  # fmt: skip
+
+
+def test_what_can_not_be_done_here_is_refused_by_its_name(session):
+    made = estimator(
+        session, use_spot_instances=True, checkpoint_s3_uri="s3://a-bucket/c", max_retry_attempts=2
+    )
+    request, _ = made.prepare(job_name="job")
+    with pytest.raises(UnsupportedError) as caught:
+        support.check(Kind.TRAINING, request)
+    for member in ("EnableManagedSpotTraining", "CheckpointConfig", "RetryStrategy"):
+        assert member in caught.value.message

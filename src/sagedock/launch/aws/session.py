@@ -212,6 +212,10 @@ class AwsSession(AwsData):
         """It does."""
         return True
 
+    def say_left(self, job_name: str) -> None:
+        """That it goes on, and what stops it."""
+        self.note(f"interrupted: {job_name} goes on. Stop it: {self.stop_command(job_name)}")
+
     def expenses(self, kind: Kind, name: str) -> tuple[str, ...]:
         """What a job has cost, where its price is known."""
         text = self.bill.so_far(kind, self.describe(kind, name))
