@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from sagedock.errors import InputError, OutputError
 COMPONENTS = ("Training", "Processing", "Transform", "Hosting")
 """What one pays for by the hour and instance."""
 
-FILE = "prices.json"
-"""In the user's data folder: what `sagedock prices --refresh` has fetched."""
+FOLDER = "prices"
+"""In the user's data folder: what `sagedock prices --refresh` has fetched, a file a region."""
+
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 _FORMAT = 1
 
@@ -123,29 +126,31 @@ def load(data: Path) -> PriceTable:
 
     Raises InputError for a file of the user's that is no price table.
     """
-    place = data / FILE
-    try:
-        own = PriceTable.from_json(place.read_text("utf-8"), str(place))
-    except FileNotFoundError:
-        return shipped()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{place} can't be read: {error}.") from error
-    return shipped().with_sheets(own.sheets)
+    table = shipped()
+    for place in sorted((data / FOLDER).glob("*.json")):
+        try:
+            text = place.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{place} can't be read: {error}.") from error
+        table = table.with_sheets(PriceTable.from_json(text, str(place)).sheets)
+    return table
 
 
-def save(data: Path, fresh: Iterable[Sheet]) -> Path:
-    """Keep `fresh` in the folder `data`, beside what was fetched of other regions; the file.
+def save(data: Path, sheet: Sheet) -> Path:
+    """Keep a region's prices in the folder `data`, in place of what was fetched of it before; the
+    file. Each region has its own, so that refreshes side by side can't undo each other.
 
-    It is there whole or not at all. Raises OutputError.
+    It is there whole or not at all. Raises InputError for a region of no such name, OutputError.
     """
-    place = data / FILE
+    if not _REGION.fullmatch(sheet.region):
+        raise InputError(f"{sheet.region!r} is the name of no region, such as eu-west-1.")
+    place = data / FOLDER / f"{sheet.region}.json"
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        text = _own(place).with_sheets(fresh).to_json()
-        handle, name = tempfile.mkstemp(prefix=".sagedock-", dir=data)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".sagedock-", dir=place.parent)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
+                stream.write(PriceTable(sheets=(sheet,)).to_json())
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(name).replace(place)
@@ -154,11 +159,3 @@ def save(data: Path, fresh: Iterable[Sheet]) -> Path:
     except OSError as error:
         raise OutputError(f"{place} can't be written: {error.strerror}.") from error
     return place
-
-
-def _own(place: Path) -> PriceTable:
-    """What was fetched before; a file that is none is made anew."""
-    try:
-        return PriceTable.from_json(place.read_text("utf-8"), str(place))
-    except (FileNotFoundError, UnicodeDecodeError, InputError):
-        return PriceTable()

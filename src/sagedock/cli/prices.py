@@ -69,7 +69,7 @@ def _fetch(
         raise click.UsageError("--refresh fetches one region's list: say --region, too.")
     else:
         sheet = price_list.from_offer_file(region, url=url or price_list.URL)
-    place = save(folder, [sheet])
+    place = save(folder, sheet)
     count = sum(len(found) for found in sheet.prices.values())
     click.echo(f"{count} prices of {sheet.region}, list of {sheet.published} -> {place}", err=True)
 

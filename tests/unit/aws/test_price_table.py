@@ -2,12 +2,13 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from sagedock.aws.prices import COMPONENTS, FILE, PriceTable, Sheet, load, save, shipped
+from sagedock.aws.prices import COMPONENTS, FOLDER, PriceTable, Sheet, load, save, shipped
 from sagedock.errors import InputError, OutputError
 
 
@@ -47,8 +48,8 @@ def test_shipped_sheets_agree_where_they_speak_of_the_same():
 
 def test_a_fetched_region_is_believed_in_place_of_the_shipped_one(tmp_path: Path):
     assert load(tmp_path) == shipped()
-    place = save(tmp_path, [sheet("us-east-1", "0.5")])
-    assert place == tmp_path / FILE
+    place = save(tmp_path, sheet("us-east-1", "0.5"))
+    assert place == tmp_path / FOLDER / "us-east-1.json"
     table = load(tmp_path)
     assert table.hourly("us-east-1", "Training", "ml.m5.large") == Decimal("0.5")
     assert table.hourly("us-east-1", "Hosting", "ml.m5.large") is None  # of another list
@@ -56,13 +57,14 @@ def test_a_fetched_region_is_believed_in_place_of_the_shipped_one(tmp_path: Path
 
 
 def test_regions_are_kept_side_by_side(tmp_path: Path):
-    save(tmp_path, [sheet("eu-west-1", "0.2")])
-    save(tmp_path, [sheet("eu-west-3", "0.3")])
-    save(tmp_path, [sheet("eu-west-1", "0.4")])
+    save(tmp_path, sheet("eu-west-1", "0.2"))
+    save(tmp_path, sheet("eu-west-3", "0.3"))
+    save(tmp_path, sheet("eu-west-1", "0.4"))
     table = load(tmp_path)
     assert table.hourly("eu-west-1", "Training", "ml.m5.large") == Decimal("0.4")
     assert table.hourly("eu-west-3", "Training", "ml.m5.large") == Decimal("0.3")
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    names = sorted(path.name for path in (tmp_path / FOLDER).iterdir())
+    assert names == ["eu-west-1.json", "eu-west-3.json"]
 
 
 def test_a_table_survives_its_file_exactly():
@@ -81,15 +83,31 @@ def test_a_table_survives_its_file_exactly():
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_table_is_named_and_made_anew_by_a_refresh(text: str, tmp_path: Path):
-    (tmp_path / FILE).write_text(text)
-    with pytest.raises(InputError, match=r"prices\.json is not a price table") as caught:
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "eu-west-1.json").write_text(text)
+    with pytest.raises(InputError, match=r"eu-west-1\.json is not a price table") as caught:
         load(tmp_path)
     assert "--refresh" in caught.value.hint
-    save(tmp_path, [sheet()])
+    save(tmp_path, sheet())
     assert load(tmp_path).hourly("eu-west-1", "Training", "ml.m5.large") == Decimal("0.2")
 
 
 def test_a_folder_that_can_not_be_written_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="can't be written"):
-        save(tmp_path / "file", [sheet()])
+        save(tmp_path / "file", sheet())
+
+
+@pytest.mark.parametrize("region", ["../x", "", "x/y-1", "EU-west-1", "-a", "us-east-1.json"])
+def test_a_file_has_the_name_of_a_region(region: str, tmp_path: Path):
+    with pytest.raises(InputError, match="the name of no region"):
+        save(tmp_path, sheet(region))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refreshes_side_by_side_lose_nothing(tmp_path: Path):
+    regions = [f"eu-west-{number}" for number in range(1, 30)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda region: save(tmp_path, sheet(region)), regions))
+    table = load(tmp_path)
+    assert all(table.hourly(region, "Training", "ml.m5.large") for region in regions)

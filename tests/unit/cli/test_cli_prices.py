@@ -51,19 +51,19 @@ def test_a_refresh_fills_the_table(sagedock, server, data):
         line.split() for line in shown.stdout.splitlines()
     ]
     assert sagedock("prices", *arguments).stdout == shown.stdout
-    assert (data / "prices.json").is_file()
+    assert (data / "prices" / "eu-west-1.json").is_file()
 
 
 def test_a_refresh_that_fails_leaves_the_table_as_it_was(sagedock, server, data):
     arguments = ("prices", "--refresh", "--region", "eu-west-1", "--url")
     assert sagedock(*arguments, server.url + PATH).returncode == 0
-    before = (data / "prices.json").read_bytes()
+    before = (data / "prices" / "eu-west-1.json").read_bytes()
     with FaultyProxy(*server.server_address[:2]) as proxy:
         proxy.rule(r"GET ", cut_down=2000, times=9)
         failed = sagedock(*arguments, proxy.url + PATH)
     assert failed.returncode == 16
     assert "can't be read" in failed.stderr
-    assert (data / "prices.json").read_bytes() == before
+    assert (data / "prices" / "eu-west-1.json").read_bytes() == before
     assert sagedock(*arguments, server.url + "/nothing").returncode == 16
 
 
