@@ -1,9 +1,11 @@
 """ls and cp with --aws against S3 over the wire: as the local store, in parallel, and whole or not
 at all where something breaks."""
 
+import contextlib
 import hashlib
 import json
 import os
+import pty
 import signal
 import stat
 import subprocess
@@ -208,6 +210,29 @@ def test_refusals_are_told_in_the_services_words(far, tree, proxy):
         assert "AccessDenied: Not you." in done.stderr
         assert "needs s3:" in done.stderr
     assert far("ls", **{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}).returncode == 16
+
+
+def test_much_data_shows_how_far_it_is_at_a_terminal(proxy, work, tmp_path):
+    """One bar for all files, in bytes; taken away when they are there."""
+    (work / "tree").mkdir()
+    for name in "abc":
+        (work / "tree" / name).write_bytes(bytes(25 << 20))
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [SAGEDOCK, "cp", "-r", "tree", "s3://bucket/tree", "--aws"], cwd=work, stdout=side,
+        stderr=side, env={**os.environ, **settings(tmp_path, proxy.url), "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(side)
+    screen = b""
+    with contextlib.suppress(OSError):  # the terminal's other side is closed
+        while block := os.read(main, 1 << 16):
+            screen += block
+    os.close(main)
+    assert process.wait() == 0
+    text = screen.decode()
+    assert "3 files" in text
+    assert "/78.6 MB" in text
+    assert "tree/c -> s3://bucket/tree/c\r\n" in text
 
 
 # Ctrl-C
