@@ -35,6 +35,7 @@ def test_an_engine_is_looked_at_from_outside_and_from_within_a_container(examine
                   "capabilities", "bridge", "docker client"):  # fmt: skip
         assert found[check]["level"] == "ok", found[check]
     assert "reaches this machine at host.docker.internal" in found["bridge"]["found"]
+    assert "up to date" in found["sagedock's images"]["found"]  # `images` has built them
     left = docker_cli("ps", "--all", "--quiet", "--filter", "label=sagedock.doctor").stdout
     assert left == ""
 

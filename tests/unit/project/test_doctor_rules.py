@@ -113,6 +113,7 @@ IMAGES = Images(
         ({"os_created": NOW - timedelta(days=200)}, "base image: warning", "200 days ago"),
         ({"ours": {"a/b": (None, None)}}, "sagedock's images: warning", "not there: a/b:1.2"),
         ({"ours": {"a/b": ("1", "2")}}, "sagedock's images: warning", "`latest` is another than"),
+        ({"stale": ("base",)}, "sagedock's images: warning", "than there are now: base"),
         ({"project": {"churn": None}}, "the project's images: warning", "not there: churn"),
         ({"project": {"churn": "sha256:3"}}, "", ""),
     ],

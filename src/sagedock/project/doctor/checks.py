@@ -103,7 +103,8 @@ def _engine(subject: Subject) -> Iterator[Finding]:
         yield from machine_rules.engine(known)
         host = subject.variables.get("DOCKER_HOST", "")
         yield from map(machine_rules.disk, machine.disks(subject.data, known.root, host))
-        yield from machine_rules.images(machine.images(engine, subject.config, subject.version))
+        seen = machine.images(engine, subject.config, subject.version, subject.variables)
+        yield from machine_rules.images(seen)
 
 
 def _container() -> Iterator[Finding]:

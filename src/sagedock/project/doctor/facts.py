@@ -33,13 +33,14 @@ class Disk:
 @dataclass(frozen=True, kw_only=True)
 class Images:
     """Ids of images by name, None where there is none. `ours` maps a repository to the ids of its
-    version's tag and of `latest`."""
+    version's tag and of `latest`; `stale` names those that a build would make anew."""
 
     version: str
     os_image: str
     os_id: str | None
     os_created: datetime | None
     ours: Mapping[str, tuple[str | None, str | None]]
+    stale: tuple[str, ...] = ()
     project: Mapping[str, str | None] = field(default_factory=dict)
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from sagedock.engine.docker import Engine, ImageInfo
 from sagedock.engine.facts import moment
 from sagedock.errors import BuildError
-from sagedock.images import IMAGES
-from sagedock.images.clients import choose
+from sagedock.images import IMAGES, find_root
+from sagedock.images.clients import candidates, choose
+from sagedock.images.current import stale
 from sagedock.images.plan import OS_IMAGE, repository, tags
 from sagedock.images.program import DockerProgram
 from sagedock.project.config import Config
@@ -51,7 +52,7 @@ def _disk(what: str, folder: Path) -> Disk:
     return Disk(what=what, path=str(folder), free=shutil.disk_usage(there).free)
 
 
-def images(engine: Engine, config: Config, version: str) -> Images:
+def images(engine: Engine, config: Config, version: str, environ: Mapping[str, str]) -> Images:
     """What the engine has of them. Raises EngineError."""
     ours = {repository(name): tags(name, version) for name in IMAGES}
     os_image = engine.image(OS_IMAGE)
@@ -61,8 +62,16 @@ def images(engine: Engine, config: Config, version: str) -> Images:
         os_id=os_image.id if os_image else None,
         os_created=_created(os_image) if os_image else None,
         ours={name: (_id(engine, pair[0]), _id(engine, pair[1])) for name, pair in ours.items()},
+        stale=_stale(version, environ),
         project={name: _id(engine, f"{name}:latest") for name in config.images},
     )
+
+
+def _stale(version: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Nothing is said where there is no docker program to ask: `docker client` tells of that."""
+    if not candidates(environ.get("PATH", "")):
+        return ()
+    return stale(IMAGES, root=find_root(), version=version, environ=environ)
 
 
 def _id(engine: Engine, name: str) -> str | None:

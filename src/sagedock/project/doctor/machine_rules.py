@@ -148,24 +148,24 @@ def _room(facts: Disk) -> str:
 def images(facts: Images, now: datetime | None = None) -> Iterator[Finding]:
     """What images stand on, ours, and the project's own."""
     yield _os_image(facts, now or datetime.now(UTC))
+    yield _ours(facts)
+    if facts.project:
+        yield _project(facts)
+
+
+def _ours(facts: Images) -> Finding:
+    check = "sagedock's images"
     missing = [name for name, ids in facts.ours.items() if ids[0] is None]
     other = [name for name, ids in facts.ours.items() if ids[0] and ids[1] != ids[0]]
     if missing:
-        yield warning(
-            "sagedock's images",
-            f"not there: {_tagged(missing, facts.version)}",
-            "Build them: sagedock build",
-        )
+        found = f"not there: {_tagged(missing, facts.version)}"
     elif other:
-        yield warning(
-            "sagedock's images",
-            f"`latest` is another than {_tagged(other, facts.version)}",
-            "Build them: sagedock build",
-        )
+        found = f"`latest` is another than {_tagged(other, facts.version)}"
+    elif facts.stale:
+        found = f"made from other files than there are now: {', '.join(facts.stale)}"
     else:
-        yield ok("sagedock's images", f"{len(facts.ours)} of version {facts.version}")
-    if facts.project:
-        yield _project(facts)
+        return ok(check, f"{len(facts.ours)} of version {facts.version}, up to date")
+    return warning(check, found, "Build them: sagedock build")
 
 
 def _tagged(names: Iterable[str], version: str) -> str:
