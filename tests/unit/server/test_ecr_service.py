@@ -2,11 +2,13 @@
 process. The real one is met in tests/docker/server."""
 
 import base64
+import gc
 import hashlib
 import http.client
 import json
 import re
 import time
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -599,3 +601,18 @@ def test_no_path_is_a_fault_of_ours(images, tokens, method, parts, body, query):
         path = path.replace("r1", "r2")
     answer = RegistryService(images, tokens)(request(method, path, query, body, Authorization=good))
     assert answer.status < 500
+
+
+def test_an_upload_that_breaks_off_leaves_no_connection_open(images, tokens):
+    class Broken:
+        def read(self, size=-1):
+            raise EOFError("the client is gone")
+
+    images.records.create("model", {"mutability": "MUTABLE"})
+    login = base64.b64encode(f"AWS:{tokens.password()[0]}".encode()).decode()
+    asked = request(
+        method="PATCH", path="/v2/model/blobs/uploads/1", body=b"x", Authorization=f"Basic {login}"
+    )
+    with pytest.raises(EOFError):
+        RegistryService(images, tokens)(replace(asked, body=Broken(), size=10))
+    gc.collect()  # an open socket would be told of here

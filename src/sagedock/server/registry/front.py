@@ -170,12 +170,14 @@ def _passed_on(request: Request, address: tuple[str, int]) -> Response:
             body: bytes | Iterator[bytes] = whole
         else:
             body = _blocks(connection, answer)
-    except ConnectionError:
+    except BaseException as error:
         connection.close()
-        raise
-    except (OSError, http.client.HTTPException) as error:
-        connection.close()
-        raise RegistryError(503, "UNAVAILABLE", f"The registry does not answer: {error}") from error
+        if isinstance(error, ConnectionError):
+            raise
+        if isinstance(error, OSError | http.client.HTTPException):
+            words = f"The registry does not answer: {error}"
+            raise RegistryError(503, "UNAVAILABLE", words) from error
+        raise  # the client's body broke off, say
     return Response(
         status=answer.status, headers=headers, body=body, bodyless=request.method == "HEAD"
     )
