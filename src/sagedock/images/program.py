@@ -120,6 +120,8 @@ class DockerProgram:
 
     def inspect(self, *images: str) -> dict[str, dict[str, Any]]:
         """Each image's document by the name asked for; what isn't there is left out."""
+        if not images:
+            return {}
         done = self._run("image", "inspect", *images)
         if done.returncode == 0:
             return dict(zip(images, json.loads(done.stdout), strict=True))

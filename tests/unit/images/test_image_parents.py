@@ -10,6 +10,7 @@ from sagedock.errors import BuildError
 from sagedock.images import build_folder
 from sagedock.images.parents import own_parents, parents
 from sagedock.images.plan import OS_IMAGE
+from sagedock.images.program import DockerProgram
 
 TEXT = """
 # syntax=docker/dockerfile:1
@@ -98,3 +99,8 @@ def test_a_folder_on_another_version_of_ours_is_refused(machine, tmp_path):
     machine.image("sagedock/processing:0.0.1", "sha256:old")
     build_folder(folder, environ=machine.environ)
     assert len(machine.builds) == 1
+
+
+def test_nothing_asked_for_is_nothing_found(machine):
+    assert DockerProgram(machine.environ).inspect() == {}
+    assert machine.calls == []
