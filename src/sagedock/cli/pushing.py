@@ -111,7 +111,7 @@ def _push(asked: Asked, image: str) -> None:
     with closing(Engine.connect()) as engine:
         done = None if asked.dry else _sent(asked, engine, name, where, wishes, found)
         if done is None:
-            _look(asked, engine, name, found)
+            _look(asked, engine, name, where, found)
     if where.private and done:
         asked.report(NEEDS)
     if asked.pruning:
@@ -138,10 +138,17 @@ def _sent(
     return done
 
 
-def _look(asked: Asked, engine: Engine, name: str, found: dict[str, Any]) -> None:
+def _look(asked: Asked, engine: Engine, name: str, where: Where, found: dict[str, Any]) -> None:
+    """What a push would do first, and where it would go."""
+    from sagedock.images import naming
     from sagedock.images.push import image_of
 
-    _checked(asked, engine, name, image_of(engine, name), found)
+    image = image_of(engine, name)
+    _checked(asked, engine, name, image, found)
+    host = where.private or (where.host.host if where.host else "ECR")
+    repository = where.repository or naming.repository_of(name)
+    tag = where.tag or naming.default_tag(image.labels, image.id)
+    asked.report(f"nothing is pushed; it would go to {host}/{repository}:{tag}")
 
 
 def _checked(

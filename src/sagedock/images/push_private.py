@@ -23,13 +23,17 @@ NEEDS = (
 )
 
 
+_API = dict.fromkeys(("docker.io", "index.docker.io"), "registry-1.docker.io")
+"""Hosts whose API is at another one."""
+
+
 class PrivateRegistry:
     """The registry at `host` (HOST[:PORT]). `plain`: the engine talks to it without TLS, too."""
 
     def __init__(self, host: str, *, plain: bool) -> None:
         self._host = host
         self._login = logins.stored(host)
-        self._api = RegistryApi(host, self._login, plain=plain)
+        self._api = RegistryApi(_API.get(host, host), self._login, plain=plain)
 
     def ensure(self, name: str, wishes: Wishes, before: Callable[[], None]) -> PrivateRepository:
         """The repository; such registries make them when something comes."""

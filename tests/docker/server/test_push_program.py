@@ -69,6 +69,7 @@ def test_the_image_is_looked_into_and_bad_ones_are_kept_back(here, folder):
     assert "made the repository" not in refused.stderr
     looked = here(SAGEDOCK, "push", folder.name, "--dry-run", "--no-checks", "--json")
     assert (looked.returncode, json.loads(looked.stdout)) == (0, {})
+    assert f"it would go to ECR/{folder.name}:" in looked.stderr
     pushed = here(SAGEDOCK, "push", folder.name, "v1", "--no-checks", "--json")
     assert pushed.returncode == 0, pushed.stderr
     assert json.loads(pushed.stdout)["sent"]

@@ -12,6 +12,7 @@ from faulty_proxy import FaultyProxy
 from sagedock.aws.account import Account
 from sagedock.cli.group import cli
 from sagedock.errors import AwsError
+from sagedock.images.ecr import Ecr, Wishes
 from sagedock.images.prune_users import uses
 from sagedock.server.application import LocalAWS
 from sagedock.server.registry.store import DEFAULT_TYPE, ImageStore
@@ -133,3 +134,24 @@ def test_a_repository_that_is_not_there_is_told(run):
     result = CliRunner().invoke(cli, ["push", "--prune", "--repository", "none", "--yes"])
     assert "has no repository none" in str(result.exception)
     assert "No image is named" in str(CliRunner().invoke(cli, ["push"]).exception)
+
+
+def test_a_repository_is_made_as_wished(proxy):
+    calls = []
+    found = Ecr(Account(REGION))
+    wishes = Wishes(encryption="KMS", kms_key="key", immutable=False, scan=False)
+    made = found.ensure("kms", wishes, lambda: calls.append("before"))
+    again = found.ensure("kms", Wishes(), lambda: calls.append("never"))
+    assert (made.made, made.immutable, again.made, again.immutable) == (True, False, False, False)
+    assert calls == ["before"]
+    assert found.ensure("plain", Wishes(), lambda: None).immutable
+    caller = client("ecr", proxy.url)
+    kms, plain = caller.describe_repositories()["repositories"]
+    assert kms["encryptionConfiguration"] == {"encryptionType": "KMS", "kmsKey": "key"}
+    assert plain["encryptionConfiguration"] == {"encryptionType": "AES256"}
+    assert [one["imageScanningConfiguration"]["scanOnPush"] for one in (kms, plain)] == [
+        False, True,
+    ]  # fmt: skip
+    policy = json.loads(caller.get_lifecycle_policy(repositoryName="kms")["lifecyclePolicyText"])
+    assert {rule["selection"]["tagStatus"] for rule in policy["rules"]} == {"untagged"}
+    caller.close()
