@@ -21,13 +21,14 @@ up_to_date() {
     && "$folder/bin/python" -c '' 2>/dev/null
 }
 
-# make NAME PYTHON: anew, since what an old one holds is not what the file says.
+# make NAME PYTHON: anew, since what an old one holds is not what the file says. Bytecode comes with
+# the first import: making all of it would take as long as all the rest.
 make() {
   local folder=.venv-sdk-$1 output
   say "making $folder from $(requirements "$1") (a minute or two)"
   rm -rf -- "$folder"
   "$2" -m venv "$folder"
-  output=$("$folder/bin/python" -m pip install --quiet --disable-pip-version-check \
+  output=$("$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
     --root-user-action=ignore --no-warn-script-location -r "$(requirements "$1")" 2>&1) || {
     printf '%s\n' "$output" | tail -n 20 >&2
     die "$(requirements "$1") could not be installed into $folder" \
