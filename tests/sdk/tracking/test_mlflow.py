@@ -111,7 +111,7 @@ def test_a_server_that_is_down_fails_no_job(sagedock, images):
 
 def test_a_job_that_nobody_waited_for_is_tracked_later(sagedock, runs, server, images):
     wanted = train(images, server, "later", "-p", "rounds=3", "--name", "tracked-later")
-    sagedock(*wanted, "--detach")
+    assert f"at {server}" in sagedock(*wanted, "--detach").stderr
     assert only_run(runs, "later").info.status == "RUNNING"
     sagedock("logs", "-f", "tracked-later")
     where = ("--mlflow-tracking-uri", server, "--mlflow-experiment", "later")

@@ -12,7 +12,7 @@ from sagedock.errors import UsageError
 from sagedock.launch.tracking.facts import JOB, Facts
 
 DEFAULT_EXPERIMENT = "Default"
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds that a job waits for its tracking server, each time it is asked."""
 
 _METRICS, _PARAMETERS, _TAGS = 1000, 100, 100
@@ -111,6 +111,8 @@ class MlflowRuns:
 
     def _within(self, call: Callable[[], Answer]) -> Answer:
         """In a thread of its own: the client tries again for minutes, as the environment says."""
+        import mlflow  # noqa: F401 - seconds that are none of the server's
+
         answers: list[Answer] = []
         failures: list[Exception] = []
 
