@@ -69,25 +69,45 @@ class Described:
         return self.status in RUNNING
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """Jobs, newest first, and why those of a kind could not be listed: who may see one kind only
+    sees jobs of that kind."""
+
+    jobs: list[Listed]
+    refused: tuple[AwsError, ...] = ()
+
+
 def newest(
     calls: Calls, kind: str | None = None, *, status: str | None = None, last: int | None = None
-) -> list[Listed]:
-    """Jobs, newest first: the `last` ones, or all. Raises AwsError."""
-    wanted = {"StatusEquals": status} if status else {}
-    found = [
-        Listed.of(one, item)
-        for one in ([kind] if kind else KINDS)
-        for item in calls.pages(
-            f"list_{one}_jobs",
-            f"{one.capitalize()}JobSummaries",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            PaginationConfig={"PageSize": min(last or _PAGE, _PAGE), "MaxItems": last},
-            **wanted,
-        )
-    ]
+) -> Listing:
+    """The `last` jobs, or all. Raises AwsError, also where the caller may see no kind."""
+    found: list[Listed] = []
+    refused: list[AwsError] = []
+    kinds = [kind] if kind else list(KINDS)
+    for one in kinds:
+        try:
+            found += _newest(calls, one, status, last)
+        except AwsError as error:
+            if "Denied" not in code_of(error):
+                raise
+            refused.append(error)
+    if len(refused) == len(kinds):
+        raise refused[0]
     found.sort(key=lambda job: (job.created, job.name), reverse=True)
-    return found[:last]
+    return Listing(jobs=found[:last], refused=tuple(refused))
+
+
+def _newest(calls: Calls, kind: str, status: str | None, last: int | None) -> list[Listed]:
+    items = calls.pages(
+        f"list_{kind}_jobs",
+        f"{kind.capitalize()}JobSummaries",
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        PaginationConfig={"PageSize": min(last or _PAGE, _PAGE), "MaxItems": last},
+        **({"StatusEquals": status} if status else {}),
+    )
+    return [Listed.of(kind, item) for item in items]
 
 
 def describe(calls: Calls, kind: str, name: str) -> Described:
@@ -137,7 +157,7 @@ def _of_all(calls: Calls, name: str, kinds: list[str]) -> tuple[list[Described],
 
 
 def _names(calls: Calls, kind: str | None) -> list[str]:
-    return [job.name for job in newest(calls, kind, last=_CLOSE)]
+    return [job.name for job in newest(calls, kind, last=_CLOSE).jobs]
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

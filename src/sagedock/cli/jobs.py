@@ -116,6 +116,8 @@ def _far(
 
     limit = last or _FAR
     found = newest(Far(aws).sagemaker, kind, status=status, last=limit + 1)
-    if len(found) > limit and last is None:
+    for error in found.refused:
+        click.echo(f"Not listed: {error.message}", err=True)
+    if len(found.jobs) > limit and last is None:
         click.echo(f"The newest {_FAR} jobs; more of them: --last N", err=True)
-    return [Line(**asdict(job)) for job in found[:limit]]
+    return [Line(**asdict(job)) for job in found.jobs[:limit]]

@@ -238,10 +238,17 @@ def test_what_the_service_refuses_is_said_in_its_words(far, proxy, command, code
 
 def test_who_may_read_one_kind_only_finds_its_jobs(far, proxy):
     denied = refusal("AccessDeniedException", "Not you.")
-    proxy.rule(r"Describe(Processing|Transform)Job", status=400, body=denied, times=99)
+    proxy.rule(r"(Describe|List)(Processing|Transform)Job", status=400, body=denied, times=99)
     assert far("describe", "churn-train").returncode == 0
     done = far("describe", "churn-prepare")
     assert (done.returncode, "DescribeProcessingJob: AccessDenied" in done.stderr) == (16, True)
+    done = far("jobs", "--json")
+    assert [job["Name"] for job in document(done)] == ["twin", "churn-train"]
+    assert done.stderr.splitlines() == [
+        "Not listed: ListProcessingJobs: AccessDeniedException: Not you.",
+        "Not listed: ListTransformJobs: AccessDeniedException: Not you.",
+    ]
+    assert far("jobs", "--kind", "transform").returncode == 16
 
 
 def test_throttling_and_cut_connections_are_tried_again(far, proxy):
