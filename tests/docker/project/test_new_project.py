@@ -89,6 +89,21 @@ def test_a_script_that_changes_makes_one_layer_anew(project, every_day, name):
     assert built["fresh"]
 
 
+def test_a_package_more_is_locked_and_built(project, every_day, name, docker_cli):
+    project.done(f"{ACTIVATE}pip install --quiet uv")
+    assert project.done(f"{ACTIVATE}sagedock lock").count(", as it was\n") == 3
+    source = project.folder / "containers" / "training" / "requirements.in"
+    before = source.read_text()
+    source.write_text(f"{before}humanize\n")
+    stale = project.run(f"{ACTIVATE}sagedock build {name}-training")
+    assert (stale.returncode, "requirements.lock is stale" in stale.stderr) == (14, True)
+    project.done(f"{ACTIVATE}sagedock lock && sagedock build {name}-training")
+    run = ("run", "--rm", f"{name}-training", "python3", "-c", "import humanize, tabulate")
+    assert docker_cli(*run).returncode == 0
+    source.write_text(before)
+    project.done(f"{ACTIVATE}sagedock lock")
+
+
 def test_it_processes_and_trains_with_what_came_of_it(project, every_day):
     said = project.done(ACTIVATE + commands(readme(project), "Process"))
     assert said.count("Status    Completed\n") == 2
