@@ -103,7 +103,6 @@ def run(asked: Asked) -> None:
 def _push(asked: Asked, image: str) -> None:
     from sagedock.engine.docker import Engine
     from sagedock.images import naming
-    from sagedock.images.push_private import NEEDS
 
     wishes, where = asked.wishes, asked.where(image)
     name = _built(asked, image) if asked.building and not asked.dry else image
@@ -112,8 +111,8 @@ def _push(asked: Asked, image: str) -> None:
         done = None if asked.dry else _sent(asked, engine, name, where, wishes, found)
         if done is None:
             _look(asked, engine, name, where, found)
-    if where.private and done:
-        asked.report(NEEDS)
+    if done and done.needs:
+        asked.report(done.needs)
     if asked.pruning:
         repository = where.repository or naming.repository_of(name)
         found["pruned"] = _prune(asked, where, repository, done.digest if done else None)

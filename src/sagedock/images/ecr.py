@@ -258,6 +258,7 @@ class EcrRepository:
         self.immutable, self.made = immutable, made
         self.account: str | None = ecr.account
         self.region: str | None = ecr.region
+        self.needs = push_policies.FOREIGN if ecr.is_foreign else ""
         self._client = ecr.caller.client("ecr")
 
     def login(self) -> dict[str, str] | None:

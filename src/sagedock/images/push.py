@@ -42,6 +42,8 @@ class Pushed:
     region: str | None
     sent: bool
     layers: tuple[int, int] = (0, 0)
+    needs: str = ""
+    """What SageMaker wants besides, to pull it."""
 
     @property
     def by_digest(self) -> str:
@@ -269,6 +271,7 @@ class _Push:
             region=self._place.region,
             sent=sent,
             layers=self._sending.layers,
+            needs=self._place.needs,
         )
 
 

@@ -31,6 +31,10 @@ _PUSH = (
     "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
 )  # fmt: skip
 
+FOREIGN = (
+    "SageMaker pulls from another account's ECR with a role whose policy names that repository, "
+    "and where the repository's policy names the role's account (I3)"
+)
 PERMISSION_HINT = (
     "The caller lacks a permission: `sagedock iam` prints what is needed (pushing: "
     + ", ".join(sorted((*_PULL, *_PUSH, "ecr:GetAuthorizationToken")))

@@ -49,6 +49,7 @@ class PrivateRepository:
     made = False
     account: str | None = None
     region: str | None = None
+    needs = NEEDS
 
     def __init__(self, host: str, name: str, login: logins.Login | None, api: RegistryApi) -> None:
         self._host, self.name, self._login, self._api = host, name, login, api

@@ -42,6 +42,8 @@ class Place(Protocol):
     apart: bool
     account: str | None
     region: str | None
+    needs: str
+    """What SageMaker wants besides, to pull from there."""
 
     def login(self) -> dict[str, str] | None: ...
     def manifest(self, reference: str) -> Manifest | None: ...

@@ -89,6 +89,7 @@ def test_another_accounts_repository_is_pushed_to_but_never_made(
     ground.client.create_repository(repositoryName=image)  # as the other account's owner
     done = push(image, "v1", engine=engine, registry=foreign)
     assert (done.account, done.region, done.sent) == (ACCOUNT, region, True)
+    assert "where the repository's policy names the role's account" in done.needs
     with pytest.raises(ResourceNotFoundError):  # the caller's own registry is another one
         push(image, "v1", engine=engine, registry=ground.ecr(owner="111111111111", region=region))
 

@@ -148,7 +148,7 @@ class Registry:
     """A repository's manifests by tag and digest, as ECR keeps them; itself the only place in it,
     and `apart` as ECR is."""
 
-    account, region, made = "000000000000", "us-east-1", False
+    account, region, made, needs = "000000000000", "us-east-1", False, ""
 
     def __init__(self, *, immutable=True, apart=True):
         self.tags, self.all = {}, {}
