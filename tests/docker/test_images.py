@@ -243,7 +243,9 @@ def test_locks_carry_hashes_and_no_address():
     for lock in sorted((find_root() / "containers").glob("*/*.lock")):
         text = lock.read_text()
         assert "://" not in text
-        for package in re.split(r"\n(?=[a-z])", text.strip()):
+        made_by, *packages = re.split(r"\n(?=[a-z])", text.strip())
+        assert made_by.startswith("# Made by `sagedock lock` from ")
+        for package in packages:
             assert "--hash=sha256:" in package
 
 
