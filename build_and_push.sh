@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds an image and pushes it to ECR: ./build_and_push.sh IMAGE [TAG]
 #
-# IMAGE is one of the project's own (training …), of its configuration, or a folder with a Dockerfile.
+# IMAGE is one of the project's own (training …) or configured images, or a folder's Dockerfile.
 # Everything else (repository, login, checks) is `sagedock push`: see sagedock push --help.
 # On this machine first, without an account: sagedock run -- ./build_and_push.sh IMAGE
 set -eu
