@@ -19,8 +19,8 @@ def clean(data: Path | None, dry_run: bool) -> None:
     """Remove what killed processes have left.
 
     Containers, inputs and models laid down for them: only what carries this data folder's label or
-    lies in it, and belongs to no job or endpoint that goes on. Logs and results stay. A job or endpoint that has lost its process goes on: it is
-    listed, and given a new one.
+    lies in it, and belongs to no job or endpoint that goes on. Logs and results stay. A job or
+    endpoint that has lost its process goes on: it is listed, and given a new one.
     """
     from sagedock.cli.context import open_client
 
