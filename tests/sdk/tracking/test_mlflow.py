@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from sdk_kit import EXAMPLE
+from sdk_kit import EXAMPLE, ROOT, finished, printed
+
+from faulty_proxy import FaultyProxy
 
 HERE = Path(__file__).parent
 SAGEDOCK = Path(sys.executable).parent / "sagedock"
@@ -135,3 +137,22 @@ def test_a_job_that_was_started_without_is_tracked_later(sagedock, runs, server,
     assert "Training job untracked is not tracked: MLflow at http://127.0.0.1:9" in dead.stderr
     unsaid = sagedock("track", "untracked", code=2)
     assert "Missing option '--mlflow-tracking-uri'" in unsaid.stderr
+
+
+def test_sagemakers_own_server_by_its_arn(runs, server, environments, clean):
+    """Its plugin signs with the session's key; a plain server behind a proxy answers."""
+    host, _, port = server.removeprefix("http://").partition(":")
+    with FaultyProxy(host, int(port)) as proxy:
+        environment = {**clean(), "PYTHONPATH": str(ROOT / "src"),
+                       "AWS_ACCESS_KEY_ID": "AKIAOTHER", "AWS_SECRET_ACCESS_KEY": "other",
+                       "SAGEMAKER_MLFLOW_CUSTOM_ENDPOINT": proxy.url}  # fmt: skip
+        program = [environments["v3"] / "python", HERE / "managed.py", "AKIAOFTHESESSION"]
+        out = finished(program, environment, 300).stdout
+        signed = [head for head in proxy.seen if "AWS4-HMAC-SHA256 Credential=AKIAOFTHE" in head]
+        assert signed == proxy.seen
+        assert len(signed) > 3
+    assert printed(out, "set") == "False"
+    run = runs.get_run(printed(out, "run"))
+    assert (run.info.status, run.data.params, run.data.metrics) == (
+        "FINISHED", {"n": "50"}, {"loss": 0.5},
+    )  # fmt: skip

@@ -59,7 +59,9 @@ def tracked(place: Place, uri: str | None = None, experiment: str | None = None)
     name = experiment or env.get("MLFLOW_EXPERIMENT_NAME")
     parent = env.get("MLFLOW_RUN_ID")
     tracking = Tracking(uri=found, parent=parent, wished=uri is not None)
-    return at(place, tracking, MlflowRuns(found, name))
+    account = getattr(place, "account", None)  # of a session on AWS
+    asking = account.boto_session if account else None
+    return at(place, tracking, MlflowRuns(found, name, boto_session=asking))
 
 
 def at(place: Place, tracking: Tracking, server: Runs, say: Say = aloud) -> Place:

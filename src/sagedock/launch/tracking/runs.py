@@ -51,13 +51,19 @@ def require(uri: str) -> None:
 
 class MlflowRuns:
     """Runs of the experiment `experiment` (made when first needed) at the tracking URI `uri`. Each
-    call takes `patience` seconds at most. Raises TrackingError."""
+    call takes `patience` seconds at most. SageMaker's server, an ARN, is asked by `boto_session`
+    (None: as the environment says). Raises TrackingError."""
 
     def __init__(
-        self, uri: str, experiment: str | None = None, *, patience: float = PATIENCE
+        self,
+        uri: str,
+        experiment: str | None = None,
+        *,
+        patience: float = PATIENCE,
+        boto_session: Any = None,
     ) -> None:
         self._uri, self._experiment = uri, experiment or DEFAULT_EXPERIMENT
-        self._patience = patience
+        self._patience, self._boto_session = patience, boto_session
 
     def begin(self, name: str, facts: Facts, parent: str | None) -> str:
         """A new run, nested in `parent` where there is one."""
@@ -99,6 +105,24 @@ class MlflowRuns:
 
         self._within(call)
 
+    @contextmanager
+    def _signing(self) -> Iterator[None]:
+        """Who signs what goes to SageMaker's server. Its plugin signs for the URI that is the
+        process's own, whatever the client's is."""
+        if not self._uri.startswith("arn:"):
+            yield
+            return
+        import mlflow
+        from sagemaker_mlflow.session import use_session
+
+        before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+        mlflow.set_tracking_uri(self._uri)
+        try:
+            with use_session(self._boto_session):
+                yield
+        finally:
+            mlflow.set_tracking_uri(before)
+
     def _client(self) -> Any:
         from mlflow import MlflowClient
 
@@ -118,7 +142,8 @@ class MlflowRuns:
 
         def run() -> None:
             try:
-                answers.append(call())
+                with self._signing():
+                    answers.append(call())
             except Exception as error:
                 failures.append(error)
 
