@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from sagedock.aws.account import EXPIRED, Account, told
@@ -35,11 +36,16 @@ _QUOTA_HINT = "Ask for a higher quota: console, Service Quotas, Amazon SageMaker
 
 
 class Calls:
-    """`client`'s operations, by the same names. Raises ResourceNotFoundError, ResourceInUseError,
+    """`client`'s operations, by the same names; a function makes the client when it is needed (some
+    models take a tenth of a second to read). Raises ResourceNotFoundError, ResourceInUseError,
     ValidationError where that is what the service says, AwsError else."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any | Callable[[], Any]) -> None:
+        self._given = client
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._given() if callable(self._given) else self._given
 
     def __getattr__(self, name: str) -> Any:
         operation = getattr(self._client, name)

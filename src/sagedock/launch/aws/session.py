@@ -67,7 +67,7 @@ class AwsSession(AwsData):
     ) -> None:
         self.account = account or Account(region, profile)
         super().__init__(Storage(self.account), self.account, default_bucket)
-        self.sagemaker_client = Calls(self.account.client("sagemaker"))
+        self.sagemaker_client = Calls(lambda: self.account.client("sagemaker"))
         self._role, self._listener, self._stream = role, listener, stream
         self._pace = pace or Pace()
         self._prices = prices
