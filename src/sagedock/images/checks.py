@@ -214,15 +214,18 @@ def reserved(facts: Facts) -> Iterator[Finding]:
     if other:
         yield _warning(
             "A1.7",
-            f"{len(other)} files lie below {ML.root} ({other[0]} …): SageMaker's mounts may hide "
-            "them",
+            f"{_lie(other)} below {ML.root} ({other[0]}): SageMaker's mounts may hide them",
         )
     if code:
         yield _note(
             "B5.4",
-            f"{len(code)} files lie in {ML.code}: in script mode they win over the code that a job "
-            "brings",
+            f"{_lie(code)} in {ML.code}: sagemaker-training's own entry point runs that and not "
+            "the code that a job brings; sagedock's `train` runs the job's",
         )
+
+
+def _lie(files: Sequence[str]) -> str:
+    return "1 file lies" if len(files) == 1 else f"{len(files)} files lie"
 
 
 def sizes(facts: Facts) -> Iterator[Finding]:
