@@ -60,6 +60,7 @@ bench: images ## our fit(), server, batch transform, local AWS and S3, each besi
 	@$(python) benchmarks/transform/measure.py
 	@$(python) benchmarks/local_aws/run.py
 	@benchmarks/s3/run
+	@benchmarks/upload/run
 
 locks: setup ## lock the images' requirements anew
 	@containers/tools/lock.sh
