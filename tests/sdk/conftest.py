@@ -32,6 +32,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if ours and not config.getoption("--docker"):
         config.hook.pytest_deselected(items=ours)
         items[:] = [item for item in items if HERE not in item.path.parents]
+    else:  # what waits for a program comes last: until then the programs run beside the others
+        items.sort(key=lambda item: item.get_closest_marker("program") is not None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -159,6 +161,14 @@ def outputs(
             args: pool.submit(run, *(text.format_map(words) for text in args)) for args in wanted
         }
         pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(autouse=True)
+def begun(request: pytest.FixtureRequest) -> None:
+    """The programs run from the first test on; those of s3/ need no images, and begin none."""
+    marked = any(item.get_closest_marker("program") for item in request.session.items)
+    if marked and HERE / "s3" not in request.path.parents:
+        request.getfixturevalue("outputs")
 
 
 @pytest.fixture
