@@ -54,13 +54,14 @@ test-sdk: images ## SageMaker's SDKs v2 and v3, boto3 and the AWS CLI, against r
 soak: images ## a live endpoint in full load, its workers killed, updated half way
 	@$(python) benchmarks/soak/run.py
 
-bench: images ## our fit(), server, batch transform, local AWS and S3, each beside its peers
+bench: images ## our fit(), server, batch transform, local AWS, S3, uploads and builds, beside their peers
 	@benchmarks/overhead/run
 	@$(python) benchmarks/serving/run.py
 	@$(python) benchmarks/transform/measure.py
 	@$(python) benchmarks/local_aws/run.py
 	@benchmarks/s3/run
 	@benchmarks/upload/run
+	@$(python) benchmarks/build/run.py
 
 locks: setup ## lock the images' requirements anew
 	@containers/tools/lock.sh
