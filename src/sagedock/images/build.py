@@ -30,6 +30,7 @@ _NOISE = re.compile(r"#\d+ (sha256:|extracting |transferring )|#\d+ \.\.\.$|\s*$
 _FAILED_STEP = re.compile(r"^ > (?P<step>\[.*?)(:\s*)?$")
 _TOLD = re.compile(r"^(?:#\d+ [\d.]+ )?sagedock: error: (?P<words>.*)")
 _FOREIGN = re.compile(r"exec format error|qemu-\w+", re.IGNORECASE)
+_MISSING = re.compile(r"^\s*> \[internal\] load metadata for (?P<base>\S+?):\s*$")
 _NO_BASE = re.compile(r"no match for platform|ERROR: .*(manifests/|not found|no such host)", re.I)
 _TAIL = 20
 _HEAVY = 6
@@ -379,6 +380,13 @@ def _hint(plan: plans.BuildPlan, lines: Sequence[str]) -> str:
         return (
             f"The base image is needed for {plan.platform}, and this engine has it for another "
             f"platform or not at all: docker pull --platform {plan.platform} BASE"
+        )
+    missing = [match["base"] for line in lines if (match := _MISSING.match(line))]
+    if missing:
+        base = missing[0].removeprefix("docker.io/library/").removeprefix("docker.io/")
+        return (
+            f"The base image {base} is not on this machine and can't be pulled. Is that its name "
+            f"(docker images)? Else: docker pull {base}"
         )
     return (
         "If a download failed: HTTPS_PROXY, PIP_INDEX_URL and SAGEDOCK_CA_BUNDLE reach the "

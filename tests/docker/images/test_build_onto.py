@@ -125,6 +125,15 @@ def test_a_base_without_python_is_told(builds):
     assert "hint: Install Python 3.11 or newer in it" in done.stderr
 
 
+def test_a_base_that_is_not_there_is_named(builds):
+    base = "127.0.0.1:9/nosuch/base:1"
+    done = builds.sagedock(
+        "build", "--from-image", base, "-t", builds.name("none:1"), "-q", check=False
+    )
+    assert done.returncode == 14
+    assert f"The base image {base} is not on this machine" in done.stderr
+
+
 def test_a_python_that_is_too_old_is_told(builds, images, tmp_path):
     (tmp_path / "python3").write_text(
         '#!/bin/sh\ncase "$2" in *print*) echo 3.8 ;; *exit*) exit 1 ;; esac\n'
