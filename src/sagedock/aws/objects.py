@@ -15,6 +15,7 @@ from typing import Any
 
 from sagedock.aws.account import told
 from sagedock.aws.calls import code_of
+from sagedock.aws.s3 import until_done
 from sagedock.errors import AwsError, InputError, OutputError, StoreError
 
 _ABSENT = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
@@ -94,12 +95,16 @@ def carry_out(
             for transfer in transfers:
                 begun.append((transfer, _begin(manager, transfer, moved)))
                 if len(begun) >= _AHEAD:
-                    _end(*begun.popleft(), done)
+                    _end(*begun[0], done)
+                    begun.popleft()
             while begun:
-                _end(*begun.popleft(), done)
+                _end(*begun[0], done)
+                begun.popleft()
         except BaseException:
             with ending():
-                manager.shutdown(cancel=True)
+                for _, future in begun:  # the manager's own cancelling fails where one is not done
+                    future.cancel()
+                manager.shutdown()
             raise
 
 
@@ -136,6 +141,7 @@ def _make_room(target: Path) -> None:
 def _end(transfer: Transfer, future: Any, done: Callable[[Transfer], None]) -> None:
     what = f"{_name(transfer.source)} -> {_name(transfer.target)}"
     try:
+        until_done(future)
         with spoken(what, "Copying needs s3:GetObject and s3:PutObject."):
             future.result()
     except OSError as error:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -27,6 +29,7 @@ _LARGE_AT_A_TIME = 2
 _PARTS_AT_A_TIME = 8
 _ATTEMPTS = 8
 _AHEAD = 4 * THREADS
+_LOOK_SECONDS = 0.005
 _ABSENT = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
 
 
@@ -59,10 +62,12 @@ class Told(Protocol):
 
 
 class Storage:
-    """The caller's S3, from any number of threads."""
+    """The caller's S3, from any number of threads. What is on its way when something fails is ended
+    inside of `ending`."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        self.ending: Callable[[], AbstractContextManager[None]] = nullcontext
         self.client = configured(
             account,
             "s3",
@@ -173,13 +178,15 @@ class Storage:
         large = [item for item in items if isinstance(item, Sending) and item.size >= PART]
         small = [item for item in items if not (isinstance(item, Sending) and item.size >= PART)]
         counted = _Counted(said)
+        begun = _Begun(self.ending)
         with self._manager() as manager:
             _side_by_side(small, lambda item: self._small(bucket, item, counted), THREADS, _AHEAD)
             _side_by_side(
                 large,
-                lambda item: self._large(manager, bucket, item, counted),
+                lambda item: self._large(manager, bucket, item, counted, begun),
                 _LARGE_AT_A_TIME,
                 _LARGE_AT_A_TIME,
+                stop=begun.stop,
             )
 
     def _manager(self) -> Any:
@@ -220,16 +227,52 @@ class Storage:
         else:
             self.client.copy_object(Bucket=bucket, Key=item.key, CopySource=source)
 
-    def _large(self, manager: Any, bucket: str, item: Sending, counted: _Counted) -> None:
+    def _large(
+        self, manager: Any, bucket: str, item: Sending, counted: _Counted, begun: _Begun
+    ) -> None:
         from boto3.s3.transfer import ProgressCallbackInvoker
 
         told_bytes = ProgressCallbackInvoker(lambda count: counted(count, 0))
         with told(f"Sending {item.path}", "Uploading needs s3:PutObject on the bucket."):
-            manager.upload(str(item.path), bucket, item.key, subscribers=[told_bytes]).result()
+            future = manager.upload(str(item.path), bucket, item.key, subscribers=[told_bytes])
+            begun.add(future)
+            future.result()
         if _stamp(item.path) != (item.size, item.changed):
             self.client.delete_object(Bucket=bucket, Key=item.key)  # its name would be a lie
             raise _changed(item)
         counted(0, 1)
+
+
+def until_done(future: Any) -> None:
+    """Wait for a transfer as it is: its own waiting, interrupted, would end it then and there."""
+    while not future.done():
+        time.sleep(_LOOK_SECONDS)
+
+
+class _Begun:
+    """Uploads on their way, to be ended together: the manager's own cancelling fails where one is
+    not done yet."""
+
+    def __init__(self, ending: Callable[[], AbstractContextManager[None]]) -> None:
+        self._ending = ending
+        self._futures: list[Any] = []
+        self._lock, self._stopped = Lock(), False
+
+    def add(self, future: Any) -> None:
+        with self._lock:
+            self._futures.append(future)
+            stopped = self._stopped
+        if stopped:
+            future.cancel()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped, futures = True, list(self._futures)
+        with self._ending():
+            for future in futures:
+                future.cancel()
+            for future in futures:
+                until_done(future)
 
 
 class _Counted:
@@ -243,9 +286,16 @@ class _Counted:
             self._said(count, files)
 
 
-def _side_by_side(items: Iterable[Any], work: Any, threads: int, ahead: int) -> None:
+def _side_by_side(
+    items: Iterable[Any],
+    work: Any,
+    threads: int,
+    ahead: int,
+    *,
+    stop: Callable[[], None] = lambda: None,
+) -> None:
     """`work` of every item in `threads` threads, `ahead` of them submitted at a time; the first
-    error ends what has not begun."""
+    error, or an interrupt, ends what has not begun, and by `stop` what has."""
     waiting: set[Future[None]] = set()
     with ThreadPoolExecutor(threads, thread_name_prefix="sagedock-s3") as pool:
         try:
@@ -259,6 +309,7 @@ def _side_by_side(items: Iterable[Any], work: Any, threads: int, ahead: int) -> 
                 future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            stop()  # leaving the pool waits for what has begun
             raise
 
 

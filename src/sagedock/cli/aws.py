@@ -43,11 +43,13 @@ def open_session(
         with open_local(data, listener) as session:
             yield session
         return
+    from sagedock.cli.interrupts import hushed
     from sagedock.launch.aws.session import AwsSession
 
     account = account_of(aws)
     bucket, role = aws.get("bucket"), aws.get("role")
     with closing(AwsSession(account, default_bucket=bucket, role=role, listener=listener)) as far:
+        far.storage.ending = hushed
         yield far
 
 

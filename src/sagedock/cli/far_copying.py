@@ -5,16 +5,14 @@ Must not know the command line.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from sagedock.cli.copying import Copy, Place, plan_copies, progress, say
 from sagedock.cli.far import Far
+from sagedock.cli.interrupts import hushed
 from sagedock.store.uri import S3Uri
 
 
@@ -63,22 +61,7 @@ def copy_all(
         say(stream, f"{copy.source} -> {copy.target}")
 
     with progress(_words(copies), sum(item.size for item in copies), stream) as moved:
-        carry_out(client, transfers, done=done, moved=moved, ending=_hushed)
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """What ends a read for signing is no news, but awscrt writes its traceback to the terminal
-    itself, past Python."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        carry_out(client, transfers, done=done, moved=moved, ending=hushed)
 
 
 def _words(copies: list[Copy]) -> str:

@@ -5,7 +5,10 @@ A job on this machine has been stopped by then: it is this process's own.
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -57,3 +60,18 @@ def _cost(session: Place, job: LaunchedJob) -> tuple[str, ...]:
         return session.expenses(job.kind, job.name)
     except SagedockError:
         return ()
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """What ends a read for signing is no news, but awscrt writes its traceback to the terminal
+    itself, past Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

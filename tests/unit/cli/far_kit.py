@@ -4,6 +4,7 @@ address: nothing of the data folder behind it."""
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from sagedock.local.settings import LocalSettings
 from sagedock.server.application import LocalAWS
 from sagedock.server.http import Listener
+
+SAGEDOCK = Path(sys.executable).with_name("sagedock")
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",

@@ -9,9 +9,8 @@ from dataclasses import replace
 
 import pytest
 from cli_records import training_job
-from far_kit import local_aws, settings
+from far_kit import SAGEDOCK, local_aws, settings
 
-from conftest import SAGEDOCK
 from faulty_proxy import FaultyProxy
 from sagedock.engine.plan import LogLine
 from sagedock.local.joblog import LogWriter

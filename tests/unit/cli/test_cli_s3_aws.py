@@ -13,9 +13,8 @@ import time
 
 import boto3
 import pytest
-from far_kit import local_aws, settings
+from far_kit import SAGEDOCK, local_aws, settings
 
-from conftest import SAGEDOCK
 from faulty_proxy import FaultyProxy
 from sagedock.store.disk import DiskStore
 from sagedock.store.uri import S3Uri
@@ -266,6 +265,16 @@ def interrupted(proxy, work, tmp_path):
 def test_an_upload_that_is_interrupted_leaves_no_parts(interrupted, proxy, work, store, boto):
     (work / "large").write_bytes(bytes(30 << 20))
     done = interrupted(r"PUT /bucket/large\?.*partNumber=2", "cp", "large", "s3://bucket/large")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\n")
+    assert list(store.list(S3Uri("bucket"))) == []
+    assert boto.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []
+
+
+def test_of_several_files_none_goes_on(interrupted, work, store, boto):
+    (work / "folder").mkdir()
+    for name in ("a", "b", "c"):
+        (work / "folder" / name).write_bytes(bytes(30 << 20))
+    done = interrupted(r"PUT /bucket/.*partNumber=", "cp", "-r", "folder", "s3://bucket/there")
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\n")
     assert list(store.list(S3Uri("bucket"))) == []
     assert boto.list_multipart_uploads(Bucket="bucket").get("Uploads", []) == []

@@ -2,6 +2,9 @@
 
 import json
 import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -231,6 +234,25 @@ def test_a_part_that_is_cut_is_sent_again(far, tmp_path, proxy):
     proxy.rule("partNumber=2", times=1, cut_up=PART // 2)
     (uri,) = bring(far, tmp_path / "large")
     assert far.read(uri) == data
+
+
+def test_an_interrupt_ends_a_large_file_at_once_and_leaves_no_parts(far, tmp_path, proxy):
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(40 * PART)
+    proxy.rule("partNumber=", times=1000, pause=0.5)
+
+    def interrupt() -> None:
+        while not proxy.asked("partNumber="):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        bring(far, tmp_path / "large")
+    assert proxy.asked("partNumber=") < 40
+    assert proxy.asked("DELETE .*uploadId=") == 1
+    uri = far.input_uri(tmp_path / "large")
+    assert far.list_uris(S3Uri.parse(uri)) == []
 
 
 def test_without_permission_the_rest_is_not_tried(far, tmp_path, proxy):
