@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
-.PHONY: help setup images demo test lint types test-unit test-docker test-sdk soak bench locks clean
+.PHONY: help setup images demo test lint types test-unit sdks-meanwhile test-docker test-sdk soak bench locks clean
 
 python := .venv/bin/python
 scripts := $(wildcard docker/*.sh containers/tools/*.sh) build_and_push.sh .ci/run
@@ -23,7 +23,7 @@ images: setup ## a Docker engine, the OS image, and the images base, training, p
 demo: images ## the churn example, from raw data to two trained models, in real containers
 	@$(python) examples/churn/demo.py
 
-test: lint types test-unit test-docker test-sdk ## all that CI runs
+test: lint types test-unit sdks-meanwhile test-docker test-sdk ## all that CI runs
 
 lint: setup ## ruff, shellcheck, hadolint
 	$(python) -m ruff check
@@ -43,8 +43,13 @@ test-unit: setup ## unit and contract tests, on the oldest and the newest Python
 	  "$$newest/bin/python" -m pytest -n auto --dist worksteal tests/unit; \
 	fi
 
+# The SDKs' environments wait for the package index, tests in containers for containers: both at once.
+# What fails here is done again, and told, where test-sdk needs it.
+sdks-meanwhile: setup
+	@docker/ensure-sdks.sh >/dev/null 2>&1 </dev/null &
+
 test-docker: images ## tests in real containers; an engine that is missing is a failure
-	$(python) -m pytest --docker tests/docker
+	$(python) -m pytest --docker --durations 15 tests/docker
 
 test-sdk: images ## SageMaker's SDKs v2 and v3, boto3 and the AWS CLI, against real containers
 	@docker/ensure-sdks.sh >/dev/null
