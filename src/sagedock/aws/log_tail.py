@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sagedock.aws.calls import Calls
-from sagedock.aws.logs import Event, cleaned
+from sagedock.aws.logs import Event, event_of
 from sagedock.errors import ResourceNotFoundError
 
 _PAGE = 10_000
@@ -38,7 +38,7 @@ def _of_stream(calls: Calls, group: str, stream: str, count: int) -> list[Event]
     """The newest `count` events of one stream, newest first: of one time, the later one first."""
     found: list[Event] = []
     for page in _backwards(calls, group, stream, min(count, _PAGE)):
-        found += [_event(stream, item) for item in reversed(page)]
+        found += [event_of(stream, item) for item in reversed(page)]
         if len(found) >= count:
             break
     return found[:count]
@@ -55,8 +55,3 @@ def _backwards(calls: Calls, group: str, stream: str, limit: int) -> Iterator[li
         if answer["nextBackwardToken"] == token:  # "the end of the stream"
             return
         token = answer["nextBackwardToken"]
-
-
-def _event(stream: str, item: Any) -> Event:
-    text = cleaned(item.get("message", "").rstrip("\n"))
-    return Event(stream=stream, timestamp=int(item["timestamp"]), text=text)

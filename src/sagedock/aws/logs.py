@@ -116,7 +116,7 @@ class LogReader:
         while True:
             more = {"nextToken": stream.token} if stream.token else {}
             answer = self._get(stream, startFromHead=True, **more)
-            events = [_event(stream.name, item) for item in answer["events"]]
+            events = [event_of(stream.name, item) for item in answer["events"]]
             stream.remember(events)
             yield from events
             token = answer["nextForwardToken"]
@@ -132,7 +132,7 @@ class LogReader:
         while True:
             more = {"nextToken": token} if token else {}
             answer = self._get(stream, startFromHead=True, startTime=start, **more)
-            for event in (_event(stream.name, item) for item in answer["events"]):
+            for event in (event_of(stream.name, item) for item in answer["events"]):
                 key = event.timestamp, event.text
                 if seen[key]:
                     seen[key] -= 1
@@ -149,6 +149,7 @@ class LogReader:
         )
 
 
-def _event(stream: str, item: Any) -> Event:
+def event_of(stream: str, item: Any) -> Event:
+    """One of GetLogEvents' items."""
     text = cleaned(item.get("message", "").rstrip("\n"))
     return Event(stream=stream, timestamp=int(item["timestamp"]), text=text)

@@ -155,6 +155,15 @@ def boto_session(place: Place) -> Any:
     return account.boto_session if account else None
 
 
+def session_of(place: Place, given: Any, kind: Any) -> Any:
+    """The session that an SDK's object has, of the SDK's class `kind`: `given`, else one of the
+    place's account and bucket, else the SDK's own."""
+    if given is not None:
+        return given
+    found = boto_session(place)
+    return kind(boto_session=found, default_bucket=place.planned_bucket()) if found else kind()
+
+
 def same_encoding(
     values: Mapping[str, Any], ours: Mapping[str, str], theirs: Any
 ) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from sagedock.errors import UsageError
 from sagedock.launch.place import Place
 from sagedock.launch.sdk.common import (
     Members,
-    boto_session,
     moved,
     require,
     s3_only,
     same_encoding,
+    session_of,
 )
 
 if TYPE_CHECKING:
@@ -105,17 +105,11 @@ _CODE = "s3://sagedock-code/script"
 
 
 def session(place: Place, given: Any = None) -> Any:
-    """The SDK's session for a place: `given`, else one of the place's account and bucket, else the
-    SDK's own."""
+    """The SDK's session for a place, as `session_of` finds it."""
     require(2)
     from sagemaker.session import Session
 
-    if given is not None:
-        return given
-    found = boto_session(place)
-    return (
-        Session(boto_session=found, default_bucket=place.planned_bucket()) if found else Session()
-    )
+    return session_of(place, given, Session)
 
 
 def estimator(ours: Estimator, sagemaker_session: Any = None) -> Any:

@@ -14,10 +14,10 @@ from sagedock.launch.place import Place
 from sagedock.launch.sdk import v2
 from sagedock.launch.sdk.common import (
     Members,
-    boto_session,
     require,
     s3_only,
     same_encoding,
+    session_of,
 )
 from sagedock.store.uri import SCHEME, S3Uri
 
@@ -74,17 +74,11 @@ _LOG_LEVEL = 20
 
 
 def session(place: Place, given: Any = None) -> Any:
-    """The SDK's session for a place: `given`, else one of the place's account and bucket, else the
-    SDK's own."""
+    """The SDK's session for a place, as `session_of` finds it."""
     require(3)
     from sagemaker.core.helper.session_helper import Session
 
-    if given is not None:
-        return given
-    found = boto_session(place)
-    return (
-        Session(boto_session=found, default_bucket=place.planned_bucket()) if found else Session()
-    )
+    return session_of(place, given, Session)
 
 
 def trainer(ours: Estimator, sagemaker_session: Any = None) -> Any:
